@@ -1,0 +1,48 @@
+# NER Lab: one list of commands. `make app` and `make test` are all a new person needs.
+# People without make find the plain pip and streamlit lines in README.md.
+
+HOST ?= 127.0.0.1
+PORT ?= 8501
+# The newest Python that TensorFlow has a build for.
+PYTHON ?= $(firstword $(foreach v,3.13 3.12 3.11,$(shell python$(v) -c "print('python$(v)')" 2>/dev/null)) python3)
+BIN := .venv/bin
+
+.PHONY: app setup test lint tutorials models bench clean
+
+app: setup
+	$(BIN)/streamlit run app.py --server.address $(HOST) --server.port $(PORT)
+
+setup: .venv/app.installed
+
+test: .venv/test.installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: .venv/test.installed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+tutorials: setup
+	$(BIN)/python -m benchmarks.tutorials
+
+models: setup
+	$(BIN)/python -m benchmarks.make_models
+
+bench: setup
+	$(BIN)/python -m benchmarks.road
+
+clean:
+	rm -rf .venv
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v < (3, 14) else f"NER Lab needs Python 3.11, 3.12 or 3.13 (TensorFlow has no build for others yet). Received: {v.major}.{v.minor}. Install one of these and run: make PYTHON=python3.12 app")'
+	$(PYTHON) -m venv .venv
+
+.venv/app.installed: .venv/bin/python requirements.txt requirements.lock
+	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/test.installed: .venv/app.installed requirements-test.txt
+	$(BIN)/python -m pip install --disable-pip-version-check -r requirements-test.txt
+	@touch $@

@@ -1,0 +1,69 @@
+"""NER Lab's book: Named Entity Recognition from a file to a highlighted sentence.
+
+Read the chapters in the order of `CHAPTERS`. A part is a folder; a chapter imports only
+chapters before it, and none imports Streamlit. `import ner_core` itself is light: the names
+below are loaded when first used, and only `training` (and the chapters it needs, `crf` and
+`networks`) ever loads TensorFlow.
+"""
+
+from importlib import import_module
+
+CHAPTERS = (
+    # 0. the nouns
+    "records",
+    # I. from files to sentences
+    "data.text",
+    "data.tags",
+    "data.formats.kaggle",
+    "data.formats.conll",
+    "data.corpus",
+    "data.statistics",
+    # II. from sentences to predictions
+    "tagger.encode",
+    "tagger.crf",
+    "tagger.networks",
+    "tagger.recipes",
+    "tagger.forward",
+    "tagger.predict",
+    "tagger.store",
+    # III. how good is it
+    "scores.strict",
+    "scores.tokens",
+    "scores.errors",
+    "scores.floors",
+    "scores.report",
+    # IV. from corpus to tagger
+    "training.train",
+    "training.runs",
+    "training.worker",
+    "training.jobs",
+    # V. showing
+    "show.highlight",
+    "show.export",
+)
+
+# Public name -> the chapter it lives in.
+_NAMES = {
+    "load_corpus": "data.corpus",
+    "recipe": "tagger.recipes",
+    "new_tagger": "tagger.recipes",
+    "predict": "tagger.predict",
+    "save_tagger": "tagger.store",
+    "load_tagger": "tagger.store",
+    "evaluate": "scores.report",
+    "train": "training.train",
+    "to_html": "show.highlight",
+    "TrainConfig": "records",
+    "EpochDone": "records",
+    "StepDone": "records",
+    "Sentence": "records",
+    "Span": "records",
+}
+
+__all__ = ["CHAPTERS", *_NAMES]
+
+
+def __getattr__(name: str):
+    if name in _NAMES:
+        return getattr(import_module(f"ner_core.{_NAMES[name]}"), name)
+    raise AttributeError(f"module 'ner_core' has no attribute {name!r}")

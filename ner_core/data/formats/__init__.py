@@ -1,0 +1,1 @@
+"""Files -> Sentences: one reader a file, every repair a Note the person sees."""

@@ -1,0 +1,177 @@
+"""Raw text -> words with character offsets, and sentences.
+
+Chapter I.1. It answers: *where does one word end and the next begin?*
+
+Source: spaCy's rule tokenizer for English (https://spacy.io/usage/linguistic-features#how-tokenizer-works):
+split at white space, then peel prefixes, suffixes and infixes off every piece.
+
+Differs from it: hyphens stay inside words ("al-Qaida", "anti-U.N.", "1-0"), as in the GMB corpus that our
+taggers learn from; more military and numbering abbreviations keep their full stop; white space never
+becomes a token; a piece longer than `LONGEST_PIECE` characters is cut first, because peeling one character
+at a time from a piece of n characters costs n². Each distinct piece is tokenized once and kept in a
+bounded cache, so that a sentence costs little more than one look-up a word.
+
+>>> [token.text for token in tokenize("Ada Lovelace lives in London.")]
+['Ada', 'Lovelace', 'lives', 'in', 'London', '.']
+>>> tokenize("Ada Lovelace lives in London.")[4]
+Token(text='London', start=22, end=28)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+from threading import Lock
+
+from ner_core.records import Sentence, Token
+
+LONGEST_PIECE = 400  # characters between two white spaces before a piece is cut
+LONGEST_SENTENCE = 200  # tokens
+_CACHE_SIZE = 50_000  # distinct pieces
+_BATCH_SIZE = 10_000  # pieces given to spaCy at once
+
+_PIECE = re.compile(rf"\S{{1,{LONGEST_PIECE}}}")
+_END = re.compile(r"[.!?]+|[…。！？]+")
+_TRAILING = re.compile(r"\.{2,}|…+")  # dots that may also stand inside a sentence
+_CLOSERS = frozenset(["'", '"', "''", "’", "”", "»", ")", "]", "}"])
+_LINE_BREAK = re.compile(r"\r\n|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+
+# Words that open a sentence after an abbreviation: "She left the U.S. The war went on."
+_OPENERS = frozenset(
+    "A After All An And As At But For He Her His How However I If In It Its Many Mr. Mrs. Ms. My On Our She Some That "
+    "The Their Then There These They This Those We What When Where Who Why You".split()
+)
+_TITLES = frozenset("Mr. Mrs. Ms. Dr. Prof. Gen. Lt. Col. Capt. Sgt. Brig. Maj. St. Rep. Sen. Gov. vs. No.".split())
+_ABBREVIATIONS = ("Lt.", "Col.", "Capt.", "Sgt.", "Brig.", "Maj.", "Cong.", "Gov.", "Sen.", "Prof.", "Sept.")
+
+_pieces: dict[str, tuple[tuple[str, int], ...]] = {}  # piece -> (word, offset in the piece), ...
+_lock = Lock()
+
+
+def tokenize(text: str) -> tuple[Token, ...]:
+    """Cut `text` into tokens whose offsets count its characters; no token holds white space.
+
+    >>> [t.text for t in tokenize("U.S. troops -\\n an anti-U.N. force, 1-0!")]
+    ['U.S.', 'troops', '-', 'an', 'anti-U.N.', 'force', ',', '1-0', '!']
+    >>> tokenize("  ")
+    ()
+    """
+    known = _cut_pieces({match.group() for match in _PIECE.finditer(text)})
+    tokens = []
+    for match in _PIECE.finditer(text):
+        start = match.start()
+        tokens += [
+            Token(word, start + offset, start + offset + len(word)) for word, offset in known[match.group()]
+        ]
+    return tuple(tokens)
+
+
+def split_sentences(text: str) -> tuple[Sentence, ...]:
+    """Cut `text` into sentences; `raw` is the whole text and `starts` count its characters.
+
+    A sentence ends at `.`, `!` or `?` (not after an abbreviation, unless a word such as "The" follows), at a
+    line break (unless the next line goes on in lower case), at a blank line, and after `LONGEST_SENTENCE` tokens.
+
+    >>> [s.words for s in split_sentences("Mr. Hope left the U.S. He lives in London!")]
+    [('Mr.', 'Hope', 'left', 'the', 'U.S.'), ('He', 'lives', 'in', 'London', '!')]
+    """
+    tokens, sentences, first = tokenize(text), [], 0
+    for end in _sentence_ends(text, tokens):
+        chunk = tokens[first:end]
+        sentences.append(Sentence(tuple(t.text for t in chunk), raw=text, starts=tuple(t.start for t in chunk)))
+        first = end
+    return tuple(sentences)
+
+
+def _sentence_ends(text: str, tokens: tuple[Token, ...]) -> Iterator[int]:
+    """Yield the index behind the last token of each sentence."""
+    first, is_ending = 0, False
+    for index, token in enumerate(tokens[:-1], start=1):
+        following = tokens[index]
+        gap = text[token.end : following.start]
+        if not gap and following.text in _CLOSERS:
+            is_ending = is_ending or _ends_sentence(token.text, "")
+            continue
+        is_ending = is_ending or _ends_sentence(token.text, following.text)
+        if is_ending or _is_break(gap, following.text) or index - first >= LONGEST_SENTENCE:
+            yield index
+            first, is_ending = index, False
+    if tokens:
+        yield len(tokens)
+
+
+def _ends_sentence(word: str, following: str) -> bool:
+    """Does a sentence end behind `word`, when `following` is the next word?"""
+    if _TRAILING.fullmatch(word):
+        return not following[:1].islower()
+    if _END.fullmatch(word):
+        return True
+    return word.endswith(".") and word not in _TITLES and following in _OPENERS and len(word) > 2
+
+
+def _is_break(gap: str, following: str) -> bool:
+    """Does the white space `gap` end a sentence, when `following` is the next word?"""
+    n_breaks = len(_LINE_BREAK.findall(gap)) if gap != " " else 0
+    return n_breaks > 1 or (n_breaks == 1 and not following[:1].islower())
+
+
+def _cut_pieces(pieces: Iterable[str]) -> dict[str, tuple[tuple[str, int], ...]]:
+    """Look up every piece, asking spaCy for those not seen lately."""
+    known, missing = {}, []
+    for piece in pieces:
+        words = _pieces.get(piece)
+        if words is None:
+            missing.append(piece)
+        else:
+            known[piece] = words
+    for first in range(0, len(missing), _BATCH_SIZE):
+        batch = missing[first : first + _BATCH_SIZE]
+        fresh = dict(zip(batch, _ask_spacy(batch), strict=True))
+        known |= fresh
+        with _lock:
+            if len(_pieces) + len(fresh) > _CACHE_SIZE:
+                _pieces.clear()
+            _pieces.update(fresh)
+    return known
+
+
+def _ask_spacy(pieces: list[str]) -> Iterator[tuple[tuple[str, int], ...]]:
+    """Tokenize many pieces in one call; its vocabulary forgets them afterwards."""
+    # A lone half of a surrogate pair cannot be encoded: spaCy sees a stand-in of the same length.
+    line = " ".join(re.sub("[\ud800-\udfff]", "\ufffd", piece) for piece in pieces)
+    tokenizer = _tokenizer()
+    with _lock, tokenizer.vocab.memory_zone():
+        spans = [(token.idx, token.idx + len(token)) for token in tokenizer(line)]
+    start, at = 0, 0
+    for piece in pieces:
+        words = []
+        while at < len(spans) and spans[at][0] < start + len(piece):
+            left, right = spans[at][0] - start, spans[at][1] - start
+            words.append((piece[left:right], left))
+            at += 1
+        yield tuple(words)
+        start += len(piece) + 1
+
+
+@cache
+def _tokenizer():
+    """spaCy's English tokenizer, its infixes and abbreviations set as in GMB (imported when first used)."""
+    from spacy.lang.char_classes import ALPHA, ALPHA_LOWER, ALPHA_UPPER, CONCAT_QUOTES, LIST_ELLIPSES, LIST_ICONS
+    from spacy.lang.en import English
+    from spacy.util import compile_infix_regex
+
+    infixes = [
+        *LIST_ELLIPSES,
+        *LIST_ICONS,
+        r"(?<=[0-9])[+*^](?=[0-9-])",
+        rf"(?<=[{ALPHA_LOWER}{CONCAT_QUOTES}])\.(?=[{ALPHA_UPPER}{CONCAT_QUOTES}])",
+        rf"(?<=[{ALPHA}]),(?=[{ALPHA}])",
+        rf"(?<=[{ALPHA}])(?:–|—|---?)(?=[{ALPHA}])",  # dashes, not the single hyphen
+        rf"(?<=[{ALPHA}0-9])[:<>=](?=[{ALPHA}])",
+    ]
+    tokenizer = English().tokenizer
+    tokenizer.infix_finditer = compile_infix_regex(infixes).finditer
+    for word in (*_ABBREVIATIONS, "wed", "wont"):  # the last two are no contractions
+        tokenizer.add_special_case(word, [{"ORTH": word}])
+    return tokenizer

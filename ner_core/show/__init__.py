@@ -1,0 +1,1 @@
+"""Part V. Showing what was found."""

@@ -1,0 +1,1 @@
+"""Part II. From sentences to predictions."""

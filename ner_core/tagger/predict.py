@@ -1,0 +1,196 @@
+"""How does a trained tagger answer for a text?
+
+Chapter of part II. One road for the app, the command line and Python: text -> sentences ->
+batches -> tag scores (`forward`, NumPy alone) -> tags -> spans with confidences, and back to
+character offsets in the text as it was given. Nothing is truncated: a sentence wider than a
+tutorial's fixed row is tagged in several rows, and a note says what the tutorial would have done.
+
+Source: spans are read from tags strictly, as seqeval's strict mode does (`data.strict`).
+Differs from the tutorials: they tag encoded test rows only; this takes any text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ner_core.data.strict import strict_spans
+from ner_core.data.text import split_sentences
+from ner_core.records import Batch, Prediction, Sentence, Span, Tagger, Token
+from ner_core.tagger import forward
+from ner_core.tagger.encode import Encoded, decode_tags, encode, is_known
+
+_CELLS_A_BATCH = 8_000  # bounds memory whatever the length of a text
+
+
+@dataclass(frozen=True)
+class Row:
+    """One tagged row: its words' tags, spans in those words, confidences, and (padding cells, of which right)."""
+
+    tags: tuple[str, ...]
+    spans: tuple[Span, ...]
+    confidences: tuple[float, ...]
+    padding: tuple[int, int]
+
+
+def predict(tagger: Tagger, texts: Sequence[str | Sentence], *, with_confidences: bool = True) -> list[Prediction]:
+    """Tag texts or Sentences; return one Prediction each, in their order.
+
+    A text is cut into sentences and words; a Sentence keeps its words, and its spans become `gold`.
+    Raises ValueError if the tagger is not trained, TypeError for anything but str or Sentence.
+    """
+    if not tagger.is_trained:
+        raise ValueError(
+            "This tagger has no weights yet: train it, or load one with load_tagger. Received: an untrained tagger."
+        )
+    if isinstance(texts, str):
+        raise TypeError("predict takes a list of texts. Received: one str; write predict(tagger, [text]).")
+    parts = [_sentences_of(text) for text in texts]
+    windows = [list(_windows(sentences, tagger.encoder.max_length)) for sentences in parts]
+    pieces = [piece for cut in windows for piece in cut]
+    rows = iter(tag_rows(tagger, encode(tagger.encoder, pieces), pieces, with_confidences=with_confidences))
+    return [
+        _join(tagger, text, sentences, [next(rows) for _ in cut])
+        for text, sentences, cut in zip(texts, parts, windows, strict=True)
+    ]
+
+
+def _sentences_of(text: str | Sentence) -> tuple[Sentence, ...]:
+    if isinstance(text, Sentence):
+        return (text,)
+    if isinstance(text, str):
+        return split_sentences(text)
+    raise TypeError(f"predict takes str or Sentence. Received: {type(text).__name__}.")
+
+
+def _windows(sentences: Sequence[Sentence], max_length: int | None) -> Iterator[Sentence]:
+    """Yield the sentences, each longer than `max_length` words in several pieces."""
+    for sentence in sentences:
+        step = max_length or max(len(sentence), 1)
+        if len(sentence) <= step:
+            yield sentence
+        else:
+            for start in range(0, len(sentence), step):
+                yield Sentence(sentence.words[start : start + step])
+
+
+def tag_rows(
+    tagger: Tagger,
+    encoded: Encoded,
+    sentences: Sequence[Sentence],
+    *,
+    with_confidences: bool = False,
+    score: Callable[[Batch], np.ndarray] | None = None,
+    watch: Callable[[Batch, np.ndarray], None] | None = None,
+) -> list[Row]:
+    """Tag encoded sentences in batches of like length; return one Row each, in their order.
+
+    `score` computes tag scores (B,T,K) of a batch, `forward` by default; training passes Keras.
+    `watch` is shown every batch with its decoded tag ids (B,T).
+    """
+    score = score or (lambda batch: forward.tag_scores(tagger.network, tagger.weights, batch))
+    rows: list[Row | None] = [None] * len(sentences)
+    allowed = forward.allowed_transitions(tagger.encoder.tags) if tagger.network.forbids_illegal else None
+    for chosen in batches_by_length(encoded):
+        batch = encoded.batch(chosen)
+        scores = score(batch)  # (B,T,K)
+        counted = batch.mask if tagger.network.is_masked else np.ones_like(batch.mask)  # (B,T)
+        tag_ids = forward.decode_tags(tagger.network, tagger.weights, scores, counted, allowed)  # (B,T)
+        if watch:
+            watch(batch, tag_ids)
+        all_tags = [
+            tags[: len(sentences[i])]
+            for i, tags in zip(chosen, decode_tags(tagger.encoder, tag_ids, batch.columns), strict=True)
+        ]
+        all_spans = [strict_spans(tags) for tags in all_tags]
+        confidences: list[tuple[float, ...]] = [()] * len(chosen)
+        if with_confidences:
+            confidences = _confidences(tagger, scores, counted, batch.columns, all_spans, allowed)
+        for b, i in enumerate(chosen):
+            rows[i] = Row(all_tags[b], all_spans[b], confidences[b], _padding(tagger, batch, tag_ids, b))
+    return rows
+
+
+def batches_by_length(encoded: Encoded) -> Iterator[np.ndarray]:
+    """Yield sentence numbers in groups of like length that fill about `_CELLS_A_BATCH` cells."""
+    order = np.argsort(encoded.lengths, kind="stable")
+    fixed = encoded.encoder.max_length
+    start = 0
+    while start < len(order):
+        stop = start + 1
+        while stop < len(order) and (stop + 1 - start) * (fixed or encoded.lengths[order[stop]]) <= _CELLS_A_BATCH:
+            stop += 1
+        yield order[start:stop]
+        start = stop
+
+
+def _padding(tagger: Tagger, batch: Batch, tag_ids: np.ndarray, b: int) -> tuple[int, int]:
+    """Count padding cells and those tagged as padding is in training; a masked tagger has none."""
+    if tagger.network.is_masked:
+        return 0, 0
+    is_padding = ~batch.mask[b]
+    return int(is_padding.sum()), int((tag_ids[b][is_padding] == tagger.encoder.pad_tag_id).sum())
+
+
+def _confidences(
+    tagger: Tagger, scores: np.ndarray, mask: np.ndarray, columns: np.ndarray, spans: Sequence[Sequence[Span]], allowed
+) -> list[tuple[float, ...]]:
+    """Return the probability of exactly each span; `columns` (B,W) say where its words stand."""
+    in_columns = [
+        [Span(int(places[s.start]), int(places[s.end - 1]) + 1, s.label) for s in found]
+        for places, found in zip(columns, spans, strict=True)
+    ]
+    found = forward.span_probabilities_of_batch(
+        tagger.network, tagger.weights, scores, mask, in_columns, tagger.encoder.tags, tagger.temperature, allowed
+    )
+    return [tuple(row) for row in found]
+
+
+def _join(tagger: Tagger, text: str | Sentence, sentences: Sequence[Sentence], rows: Sequence[Row]) -> Prediction:
+    """Lay the rows of one text end to end over the tokens of the whole text."""
+    tokens: list[Token] = [token for sentence in sentences for token in sentence.tokens]
+    tags: list[str] = []
+    spans: list[Span] = []
+    for row in rows:
+        spans.extend(Span(s.start + len(tags), s.end + len(tags), s.label) for s in row.spans)
+        tags.extend(row.tags)
+    unknown = tuple(i for i, token in enumerate(tokens) if not is_known(tagger.encoder, token.text))
+    is_gold = isinstance(text, Sentence)
+    return Prediction(
+        text=text.text if is_gold else text,
+        tokens=tuple(tokens),
+        tags=tuple(tags),
+        spans=tuple(spans),
+        confidences=tuple(c for row in rows for c in row.confidences),
+        gold=text.spans if is_gold else None,
+        unknown=unknown,
+        padding=(sum(row.padding[0] for row in rows), sum(row.padding[1] for row in rows)),
+        notes=_notes(tagger, tokens, unknown, sentences),
+    )
+
+
+def _notes(
+    tagger: Tagger, tokens: Sequence[Token], unknown: Sequence[int], sentences: Sequence[Sentence]
+) -> tuple[str, ...]:
+    """Say what the tutorial's own code would have done where ours answers all the same."""
+    config, notes = tagger.encoder.config, []
+    if unknown and config.unknown == "none":
+        words = ", ".join(dict.fromkeys(tokens[i].text for i in unknown[:5]))
+        if config.tokenizer == "words":
+            notes.append(
+                f"The tutorial's code stops here with KeyError at words it has not seen ({words}). "
+                f"This answer reads them as “{tagger.encoder.reads_as(tagger.encoder.pad_id)}”, the word that padding uses."
+            )
+        else:
+            notes.append(
+                f"The tutorial's Tokenizer drops these words without a word of warning: {words}. They are tagged O."
+            )
+    longest = max((len(sentence) for sentence in sentences), default=0)
+    if tagger.encoder.max_length and longest > tagger.encoder.max_length:
+        notes.append(
+            f"The tutorial keeps only the last {tagger.encoder.max_length} words of a sentence; this one has {longest}. "
+            "This answer reads it in several rows, so that no word is lost."
+        )
+    return tuple(notes)

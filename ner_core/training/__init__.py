@@ -1,0 +1,1 @@
+"""Part IV. From corpus to tagger."""

@@ -1,0 +1,481 @@
+"""What is left of a training when the program that ran it is gone?
+
+Chapter of part IV. A run is one folder, and the folder is the whole interface between the page
+that asks for a training and the process that does it:
+
+    config.json    what was asked for (written once)
+    events.jsonl   what happened: one JSON object a line, only ever appended to
+    worker.json    which process works on it: pid, its start time, the boot it belongs to
+    heartbeat      what that process is doing and when it last said so
+    stop           exists: end after the current step, keep the best
+    best/          the best tagger so far (see `store`)
+    name.json      the label a person gave it
+    worker.log     what the process printed
+
+The state of a run is never stored, only derived: from the last event, whether the process lives,
+and how old its heartbeat is. So a kill, a reboot or a full disk cannot leave a lie behind.
+
+Source: TensorBoard's event files (append-only records with a checksum; a torn tail is ignored until
+it is whole). Differs from them: each record is one readable line of JSON, its checksum included.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import re
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from ner_core import records
+from ner_core.records import Corpus, Counts, Event, Report, RunEnded, TrainConfig
+from ner_core.tagger.store import write_file
+
+PROJECT = Path(__file__).resolve().parents[2]
+STALL_SECONDS = 15.0  # a heartbeat older than this: the process hangs
+START_SECONDS = 30.0  # a run without any process is "starting" for so long
+
+ACTIVE_STATES = ("waiting", "starting", "running", "stopping", "stalled")
+_STATE_OF_REASON = {"stopped": "stopped", "diverged": "diverged", "failed": "failed"}
+
+
+class RunError(ValueError):
+    """A run or stored corpus is unknown or cannot be used; the message says what to do."""
+
+
+def home() -> Path:
+    """The folder that holds everything stored: `NER_LAB_HOME`, or `.ner_lab` beside the app."""
+    return Path(os.environ.get("NER_LAB_HOME") or PROJECT / ".ner_lab").expanduser().absolute()
+
+
+def available_cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+# --- events as JSON ---------------------------------------------------------------
+
+_KINDS = {kind.__name__: kind for kind in Event.__args__}
+
+
+def event_to_dict(event: Event) -> dict:
+    """Return the event as plain JSON values; a number that is not finite becomes null.
+
+    >>> event_to_dict(records.StepDone(step=1, epoch=1, loss=float("nan"), seconds=0.5, n_tokens=7))
+    {'kind': 'StepDone', 'step': 1, 'epoch': 1, 'loss': None, 'seconds': 0.5, 'n_tokens': 7}
+    """
+    return {"kind": type(event).__name__, **_to_plain(event)}
+
+
+def event_from_dict(stored: Mapping) -> Event:
+    """Rebuild the event; null where a float belongs becomes not-a-number. Raises ValueError.
+
+    >>> event_from_dict({"kind": "RunEnded", "reason": "stopped", "best_epoch": 1, "n_epochs": 2, "seconds": 3.5})
+    RunEnded(reason='stopped', best_epoch=1, n_epochs=2, seconds=3.5...)
+    """
+    kind = _KINDS.get(stored.get("kind"))
+    if kind is None:
+        raise ValueError(f"An event is one of {', '.join(_KINDS)}. Received: {stored.get('kind')!r}.")
+    try:
+        return _from_plain(kind, stored)
+    except (TypeError, KeyError, AttributeError) as problem:
+        raise ValueError(f"A {kind.__name__} event lacks or misstates a value: {problem}.") from None
+
+
+def _to_plain(value: object) -> object:
+    if is_dataclass(value):
+        return {part.name: _to_plain(getattr(value, part.name)) for part in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _to_plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_to_plain(entry) for entry in value]
+    if hasattr(value, "item"):  # a NumPy number
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _from_plain(kind: type, stored: Mapping) -> object:
+    values = {}
+    for part in fields(kind):
+        if part.name not in stored:
+            continue  # an older log: the class's default, or TypeError where there is none
+        value = stored[part.name]
+        if part.type == "float" and value is None:
+            value = math.nan
+        elif part.type == "Report":
+            value = _report(value)
+        elif part.type.startswith("TrainConfig") and value is not None:
+            value = _from_plain(TrainConfig, value)
+        elif isinstance(value, list):
+            value = tuple(value)
+        values[part.name] = value
+    return kind(**values)
+
+
+def _report(stored: Mapping) -> Report:
+    counts = {
+        name: None if stored.get(name) is None else Counts(**stored[name]) for name in ("overall", "seen", "unseen")
+    }
+    by_label = {label: Counts(**entry) for label, entry in stored["by_label"].items()}
+    numbers = {part.name: stored[part.name] for part in fields(Report) if part.type == "int" and part.name in stored}
+    return Report(by_label=by_label, errors=dict(stored.get("errors", {})), **counts, **numbers)
+
+
+# --- the event log ------------------------------------------------------------------
+
+
+def format_line(sequence: int, event: Event) -> bytes:
+    """Return one line of the log: the event, its number, and a checksum of all before it."""
+    body = json.dumps({"sequence": sequence, **event_to_dict(event)}, allow_nan=False)
+    return f'{body[:-1]}, "crc": {zlib.crc32(body.encode())}}}\n'.encode()
+
+
+def parse_line(line: bytes) -> tuple[int, Event] | None:
+    """Return sequence number and event of a line, or None where it is torn or corrupt.
+
+    >>> line = format_line(1, RunEnded("finished", 3, 3, 9.5))
+    >>> parse_line(line)
+    (1, RunEnded(reason='finished', best_epoch=3, n_epochs=3, seconds=9.5...))
+    >>> parse_line(line.replace(b"9.5", b"8.5")) is None
+    True
+    """
+    body, mark, tail = line.strip().rpartition(b', "crc": ')
+    if not mark or not tail.endswith(b"}") or not tail[:-1].isdigit():
+        return None
+    if int(tail[:-1][:12]) != zlib.crc32(body + b"}"):
+        return None
+    try:
+        stored = json.loads(body + b"}")
+        return int(stored["sequence"]), event_from_dict(stored)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+class EventLog:
+    """The writing end of a run's `events.jsonl`; continues the numbering of what is there."""
+
+    def __init__(self, folder: Path):
+        self.path = folder / "events.jsonl"
+        lines = self.path.read_bytes().splitlines(keepends=True) if self.path.exists() else []
+        parsed = [found for line in lines if (found := parse_line(line))]
+        self.sequence = parsed[-1][0] if parsed else 0
+        self._file = self.path.open("ab", buffering=0)
+        if lines and not lines[-1].endswith(b"\n"):
+            self._file.write(b"\n")  # closes the torn line of a killed worker
+
+    def write(self, event: Event) -> None:
+        """Append one event; all but single steps are on the disk when this returns."""
+        self.sequence += 1
+        self._file.write(format_line(self.sequence, event))
+        if not isinstance(event, records.StepDone):
+            os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def read_events(folder: str | Path, offset: int = 0) -> tuple[list[Event], int]:
+    """Return the events after byte `offset` and the offset to go on from.
+
+    Only whole lines are read: a line still being written is seen at the next call; a corrupt one is skipped.
+    """
+    try:
+        with (Path(folder) / "events.jsonl").open("rb") as file:
+            file.seek(offset)
+            data = file.read()
+    except FileNotFoundError:
+        return [], offset
+    whole = data[: data.rfind(b"\n") + 1]
+    events = [found[1] for line in whole.split(b"\n") if (found := parse_line(line))]
+    return events, offset + len(whole)
+
+
+def _last_event(folder: Path) -> Event | None:
+    try:
+        size = (folder / "events.jsonl").stat().st_size
+    except FileNotFoundError:
+        return None
+    events, _ = read_events(folder, max(0, size - 65_536))  # the first line may be cut: it is skipped as corrupt
+    return events[-1] if events else None
+
+
+# --- processes: is the one that works on a run still there? ------------------------------
+
+
+@lru_cache(maxsize=1)
+def boot_id() -> str:
+    """A text that changes with every start of the machine ("" where the system tells none)."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def identify(pid: int) -> dict:
+    """Describe a process so that another one with the same pid, or after a reboot, is told apart."""
+    return {"pid": pid, "start": process_start(pid), "boot": boot_id()}
+
+
+def is_alive(identity: Mapping) -> bool:
+    """Tell whether exactly this process still runs."""
+    start = process_start(identity.get("pid") or 0)
+    return start is not None and start == identity.get("start") and boot_id() == identity.get("boot")
+
+
+def process_start(pid: int) -> str | None:
+    """When the process started, in the system's own words; None where it is gone or a zombie."""
+    if not isinstance(pid, int) or pid <= 0:
+        return None
+    if sys.platform == "linux":
+        try:
+            status = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+        except OSError:
+            return None
+        return None if status[0] in "ZX" else status[19]
+    return _start_on_windows(pid) if os.name == "nt" else _start_by_ps(pid)
+
+
+def _start_by_ps(pid: int) -> str | None:
+    shown = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    status, _, start = shown.stdout.strip().partition(" ")
+    return None if not start or status.startswith("Z") else start.strip()
+
+
+def _start_on_windows(pid: int) -> str | None:
+    import ctypes
+
+    kernel = ctypes.windll.kernel32
+    kernel.OpenProcess.restype = ctypes.c_void_p
+    handle = kernel.OpenProcess(0x1000, False, pid)  # PROCESS_QUERY_LIMITED_INFORMATION
+    if not handle:
+        return None
+    try:
+        code, times = ctypes.c_ulong(), [ctypes.c_ulonglong() for _ in range(4)]
+        kernel.GetExitCodeProcess(ctypes.c_void_p(handle), ctypes.byref(code))
+        kernel.GetProcessTimes(ctypes.c_void_p(handle), *map(ctypes.byref, times))
+        return str(times[0].value) if code.value == 259 else None  # STILL_ACTIVE
+    finally:
+        kernel.CloseHandle(ctypes.c_void_p(handle))
+
+
+# --- runs ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """Everything that was asked for; together with the seed in `training` it repeats the run.
+
+    corpus           "newsroom", or the id `store_corpus` returned
+    hyperparameters  what differs from the recipe, as `resize` takes it
+    training         how to train, in full; None = as the (resized) recipe says
+    nickname         who asked, in the words that person chose
+    """
+
+    corpus: str = "newsroom"
+    corpus_name: str = "Newsroom"
+    recipe: str = "bilstm-crf"
+    is_published: bool = False
+    hyperparameters: Mapping[str, object] = field(default_factory=dict)
+    training: TrainConfig | None = None
+    probes: tuple[str, ...] = ()
+    nickname: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run as it was found on disk; `state` is looked up anew each time."""
+
+    id: str
+    folder: Path
+    config: RunConfig
+    name: str
+    created: float
+
+    @property
+    def state(self) -> str:
+        return state(self.folder)
+
+    @property
+    def is_active(self) -> bool:
+        return self.state in ACTIVE_STATES
+
+    @property
+    def best(self) -> Path | None:
+        """The folder of the best tagger so far, once there is one."""
+        return self.folder / "best" if (self.folder / "best" / "MANIFEST.json").exists() else None
+
+
+def create_run(config: RunConfig) -> Run:
+    """Make the folder of a new run under an id nobody can guess."""
+    root = home() / "runs"
+    root.mkdir(parents=True, exist_ok=True)
+    while True:
+        folder = root / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(8)}"
+        try:
+            folder.mkdir()  # exclusive: of two that draw the same id, one draws again
+            break
+        except FileExistsError:
+            continue
+    stored = {"version": 1, "created": time.time(), **asdict(config)}
+    write_file(folder / "config.json", json.dumps(stored, indent=1).encode())
+    return read_run(folder.name)
+
+
+def run_folder_of(run_id: str) -> Path:
+    """The folder of a run; raises RunError where the id is none or unknown."""
+    folder = home() / "runs" / str(run_id)
+    if not re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{16}", str(run_id)) or not (folder / "config.json").is_file():
+        raise RunError(f"There is no run {str(run_id)[:60]!r}. It may have been deleted; choose one from the list.")
+    return folder
+
+
+def read_run(run_id: str) -> Run:
+    """Open a run by its id. Raises RunError where it is unknown or cannot be read."""
+    return open_run(run_folder_of(run_id))
+
+
+def open_run(folder: Path) -> Run:
+    """Open the run stored in `folder`."""
+    stored = _read_json(folder / "config.json")
+    if stored is None:
+        raise RunError(f"The run {folder.name} cannot be read: its config.json is missing or damaged.")
+    if stored.get("version") != 1:
+        raise RunError(f"The run {folder.name} was written by another version of NER Lab. Update it to open this run.")
+    try:
+        config = _from_plain(RunConfig, stored)
+    except (TypeError, AttributeError) as problem:
+        raise RunError(f"The run {folder.name} cannot be read: {problem}.") from None
+    name = (_read_json(folder / "name.json") or {}).get("name") or f"{config.recipe} on {config.corpus_name}"
+    return Run(folder.name, folder, config, str(name), float(stored.get("created") or 0.0))
+
+
+def list_runs() -> list[Run]:
+    """All runs that can be opened, newest first."""
+    runs = []
+    for folder in (home() / "runs").glob("[0-9]*-*-*"):
+        try:
+            runs.append(read_run(folder.name))
+        except RunError:
+            continue
+    return sorted(runs, key=lambda run: (run.created, run.id), reverse=True)
+
+
+def rename(run_id: str, name: str) -> None:
+    """Give a run a label of at most 80 characters; an empty one takes the label away."""
+    clean = " ".join("".join(c if c.isprintable() else " " for c in name).split())[:80]
+    write_file(run_folder_of(run_id) / "name.json", json.dumps({"name": clean}).encode())
+
+
+def state(folder: str | Path) -> str:
+    """Derive what a run is doing now.
+
+    waiting (for its turn), starting, running, stopping, stalled (its process hangs), or, at an end:
+    finished, stopped, diverged, failed, interrupted (its process is gone without a word).
+    """
+    folder = Path(folder)
+    identity = _read_json(folder / "worker.json")
+    lives = identity is not None and is_alive(identity)  # asked first: it may end while we read on
+    last = _last_event(folder)
+    if isinstance(last, RunEnded):
+        return _STATE_OF_REASON.get(last.reason, "finished")
+    if not lives:
+        return (
+            "starting" if identity is None and _age_seconds(folder / "config.json") < START_SECONDS else "interrupted"
+        )
+    beat = _read_json(folder / "heartbeat") or {}
+    if time.monotonic() - beat.get("monotonic", time.monotonic()) > STALL_SECONDS:
+        return "stalled"
+    return "stopping" if (folder / "stop").exists() else beat.get("phase", "starting")
+
+
+def request_stop(run_id: str) -> None:
+    """Ask a run to end after its current step; what is best so far is kept."""
+    (run_folder_of(run_id) / "stop").touch()
+
+
+def delete_run(run_id: str) -> None:
+    """Stop the run where it is active, then remove its folder."""
+    folder = run_folder_of(run_id)
+    identity = _read_json(folder / "worker.json")
+    if identity is not None and is_alive(identity):
+        (folder / "stop").touch()
+        if not _wait_until_gone(identity, 5.0):
+            os.kill(identity["pid"], getattr(signal, "SIGKILL", signal.SIGTERM))
+            _wait_until_gone(identity, 5.0)
+    hidden = folder.with_name(f".deleted-{folder.name}")
+    folder.rename(hidden)  # gone from every list at once, however long the removal takes
+    shutil.rmtree(hidden, ignore_errors=True)
+
+
+def _wait_until_gone(identity: Mapping, seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while is_alive(identity):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _age_seconds(path: Path) -> float:
+    try:
+        return abs(time.time() - path.stat().st_mtime)
+    except OSError:
+        return math.inf
+
+
+def _read_json(path: Path) -> dict | None:
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+# --- corpora a person uploaded ------------------------------------------------------------------
+
+Upload = tuple[str, bytes]  # file name, content
+
+
+def store_corpus(
+    name: str, data: bytes, *, dev: Upload | None = None, test: Upload | None = None, form: str | None = None
+) -> str:
+    """Keep an uploaded corpus for workers to read; returns its id, the same for the same files.
+
+    `name` is the file's name (its ending helps to tell the form), `form` the form where the person chose one.
+    """
+    parts = {"train": (name, data)} | ({"dev": dev} if dev else {}) | ({"test": test} if test else {})
+    digest = hashlib.sha256(repr(form).encode())
+    for part, (part_name, content) in parts.items():
+        digest.update(f"{part}\0{part_name}\0{len(content)}\0".encode(errors="replace"))
+        digest.update(content)
+    folder = home() / "corpora" / digest.hexdigest()
+    if not (folder / "corpus.json").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        for part, (_, content) in parts.items():
+            write_file(folder / part, content)
+        about = {"name": name, "form": form, "parts": {part: part_name for part, (part_name, _) in parts.items()}}
+        write_file(folder / "corpus.json", json.dumps(about).encode())  # last: it makes the corpus exist
+    return folder.name
+
+
+def load_stored_corpus(corpus_id: str) -> Corpus:
+    """Read a stored corpus again. Raises RunError where the id is unknown."""
+    from ner_core.data.corpus import load_corpus  # late, so that a waiting worker stays small
+
+    folder = home() / "corpora" / str(corpus_id)
+    about = _read_json(folder / "corpus.json") if re.fullmatch("[0-9a-f]{64}", str(corpus_id)) else None
+    if about is None:
+        raise RunError(f"There is no stored corpus {str(corpus_id)[:16]!r}. Upload the file again.")
+    uploads = {part: (part_name, (folder / part).read_bytes()) for part, part_name in about["parts"].items()}
+    return load_corpus(uploads["train"], dev=uploads.get("dev"), test=uploads.get("test"), format=about["form"])

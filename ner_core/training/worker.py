@@ -1,0 +1,433 @@
+"""Who does a training that a page has asked for?
+
+Chapter of part IV. A process of its own: `python -m ner_core.training.worker FOLDER` reads the
+folder's `config.json`, waits for its turn, trains, and writes what happens into the folder (see
+`runs`). It belongs to no server: it goes on when the server is killed, and is found again by its
+folder. A file named `stop`, or SIGTERM, ends it after the current step; the best so far is kept.
+
+Because TensorFlow takes seconds to import, one more process may stand by with everything loaded:
+`python -m ner_core.training.worker --standby FOLDER`. It writes `ready`, waits for `job.json`, and
+then works like any other. Whoever renames `ready` first has it, so it is given away only once.
+
+Source: the queue is a list of tickets in order of arrival and a lock a free place; the operating
+system drops a lock when its process ends, however it ends. Differs from a job server: there is none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import secrets
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from ner_core.records import Corpus, EpochDone, Event, RunEnded, Sentence, Span, StepDone, Tagger, TrainConfig
+from ner_core.tagger.store import StoreError, move_file, save_tagger, write_file
+from ner_core.training.runs import (
+    EventLog,
+    RunConfig,
+    available_cores,
+    home,
+    identify,
+    is_alive,
+    load_stored_corpus,
+    open_run,
+)
+
+STEPS_A_SECOND = 10  # so many StepDone events reach the log at most
+BEAT_SECONDS = 1.0
+POLL_SECONDS = 0.05
+ORPHAN_SECONDS = 600.0  # a standby nobody asked after for so long ends
+
+Train = Callable[..., Iterator[Event]]
+
+
+# --- one run ---------------------------------------------------------------------------
+
+
+def run_folder(folder: str | Path, *, train: Train | None = None, corpus: tuple[str, Corpus] | None = None) -> str:
+    """Do the run that `folder` asks for; return the reason it ended.
+
+    `train` takes the place of `training.train.train` (tests); `corpus` = (id, Corpus) is one already read.
+    Never raises: whatever goes wrong becomes a RunEnded event and a traceback in `worker.log`.
+    """
+    folder = Path(folder)
+    write_file(folder / "worker.json", json.dumps(identify(os.getpid())).encode())
+    log = EventLog(folder)
+    started = time.monotonic()
+    with _Pulse(folder) as pulse, stop_on_signal() as is_told:
+
+        def control() -> str | None:
+            return "stop" if is_told() or (folder / "stop").exists() else None
+
+        try:
+            ended = _work(folder, log, pulse, control, train, corpus)
+        except BaseException as problem:  # also SystemExit and MemoryError: the person is told in any case
+            _keep_traceback(folder)
+            ended = RunEnded("failed", 0, 0, time.monotonic() - started, explain(problem))
+        with contextlib.suppress(OSError):  # a full disk: the state is derived without it
+            log.write(ended)
+        log.close()
+    return ended.reason
+
+
+def _work(
+    folder: Path, log: EventLog, pulse: _Pulse, control: Callable, train: Train | None, corpus: tuple | None
+) -> RunEnded:
+    """Wait for a place, build the tagger, train it; return the last event, which is not yet written."""
+    config = open_run(folder).config
+    stopped = RunEnded("stopped", 0, 0, 0.0, "Stopped before the first step, so there is no model.")
+    with wait_for_place(folder.name, control) as has_place:
+        pulse.phase = "starting"
+        if not has_place:
+            return stopped
+        tagger, read, training = build(config, corpus)
+        train = train or _import_train()
+        if control() == "stop":
+            return stopped
+        is_wanted = StepFilter()
+        events = train(tagger, read, training, probes=config.probes, control=control)
+        for event in keep_best(events, tagger, folder / "best", keeps_best=training.keeps_best):
+            pulse.phase = "running"
+            if isinstance(event, RunEnded):
+                return event
+            if is_wanted(event):
+                log.write(event)
+    raise RuntimeError("The training ended without saying why.")
+
+
+def build(config: RunConfig, corpus: tuple[str, Corpus] | None = None) -> tuple[Tagger, Corpus, TrainConfig]:
+    """Return what `config` asks for: the untrained tagger, the corpus in the recipe's split, how to train."""
+    from ner_core.data.corpus import resplit
+    from ner_core.tagger.recipes import new_tagger, recipe, resize
+
+    chosen = resize(recipe(config.recipe, published=config.is_published), **config.hyperparameters)
+    is_read = corpus is not None and corpus[0] == config.corpus
+    read = corpus[1] if is_read else read_corpus(config.corpus)
+    if config.is_published:
+        read = resplit(read, chosen.split)
+    return new_tagger(read, chosen), read, config.training or chosen.training
+
+
+def read_corpus(name: str) -> Corpus:
+    """The corpus that ships ("newsroom"), or the stored one of that id."""
+    from ner_core.data.corpus import load_corpus
+
+    return load_corpus("newsroom") if name == "newsroom" else load_stored_corpus(name)
+
+
+def _import_train() -> Train:
+    from ner_core.training.train import train  # TensorFlow: four seconds and 700 MB
+
+    return train
+
+
+def keep_best(events: Iterator[Event], tagger: Tagger, folder: Path, *, keeps_best: bool) -> Iterator[Event]:
+    """Pass the events on; store the tagger in `folder` whenever an epoch is the best, and as it is at the end."""
+    shown: EpochDone | None = None  # the epoch whose weights the tagger will end with
+    for event in events:
+        if isinstance(event, EpochDone) and (event.is_best or not keeps_best):
+            shown = event
+        if isinstance(event, EpochDone) and event.is_best:
+            _save(tagger, folder, event)
+        if isinstance(event, RunEnded) and shown is not None and tagger.is_trained:
+            with contextlib.suppress(StoreError):  # weights that have diverged: the best epoch's stay
+                _save(tagger, folder, shown)
+        yield event
+
+
+def _save(tagger: Tagger, folder: Path, epoch: EpochDone) -> None:
+    dev = epoch.dev
+    scores = {"f1": dev.f1, "precision": dev.precision, "recall": dev.recall, "token_accuracy": dev.token_accuracy}
+    tagger.card |= {**scores, "scored_on": "dev", "epoch": epoch.epoch, "seconds": round(epoch.seconds, 2)}
+    save_tagger(tagger, folder)
+
+
+class StepFilter:
+    """Let the first step through, then at most `STEPS_A_SECOND`; and every other event.
+
+    >>> times = iter([0.00, 0.01, 0.11])
+    >>> is_wanted = StepFilter(clock=lambda: next(times))
+    >>> [is_wanted(StepDone(step, 1, 0.5, 0.0, 9)) for step in (1, 2, 3)]
+    [True, False, True]
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic):
+        self._clock, self._next = clock, -float("inf")
+
+    def __call__(self, event: Event) -> bool:
+        if not isinstance(event, StepDone):
+            return True
+        now = self._clock()
+        if now < self._next:
+            return False
+        self._next = now + 1 / STEPS_A_SECOND
+        return True
+
+
+def explain(problem: BaseException) -> str:
+    """Say in one sentence what went wrong and what might help.
+
+    >>> explain(OSError(28, "No space left on device"))
+    'The disk is full. Delete old runs or make room, then start again.'
+    """
+    name, text = type(problem).__name__, " ".join(str(problem).split())[:300]
+    if isinstance(problem, OSError) and problem.errno in (28, 122):  # ENOSPC, EDQUOT
+        return "The disk is full. Delete old runs or make room, then start again."
+    if isinstance(problem, MemoryError) or name == "ResourceExhaustedError":
+        return "The memory is used up. Choose fewer words a step, a smaller network or a smaller corpus."
+    if isinstance(problem, ValueError):  # ours say what, where and how to mend it
+        return text or "A value could not be used."
+    return f"The training broke off ({name}: {text}). Details stand in worker.log in the run's folder."
+
+
+def _keep_traceback(folder: Path) -> None:
+    with contextlib.suppress(OSError), (folder / "worker.log").open("a", encoding="utf-8") as log:
+        log.write(traceback.format_exc())
+
+
+# --- signs of life, and being told to stop ------------------------------------------------
+
+
+class _Pulse:
+    """A thread that writes `heartbeat` every second: what is done, and the monotonic clock (no clock change fools it)."""
+
+    def __init__(self, folder: Path):
+        self.folder, self._phase = folder, "waiting"
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._beat, daemon=True)
+
+    def __enter__(self) -> _Pulse:
+        self._write()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._end.set()
+        self._thread.join()
+
+    @property
+    def phase(self) -> str:
+        return self._phase
+
+    @phase.setter
+    def phase(self, phase: str) -> None:
+        if phase != self._phase:
+            self._phase = phase
+            self._write()
+
+    def _beat(self) -> None:
+        while not self._end.wait(BEAT_SECONDS):
+            self._write()
+
+    def _write(self) -> None:
+        content = json.dumps({"phase": self._phase, "monotonic": time.monotonic()})
+        temporary = self.folder / f"heartbeat.{threading.get_ident()}.tmp"
+        with contextlib.suppress(OSError):  # a missed beat is no reason to end a training
+            temporary.write_text(content)
+            move_file(temporary, self.folder / "heartbeat")
+
+
+@contextlib.contextmanager
+def stop_on_signal() -> Iterator[Callable[[], bool]]:
+    """While this lasts SIGTERM and SIGINT only set a flag; yields a function that reads it."""
+    told = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield told.is_set
+        return
+    signals = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, lambda *_: told.set()) for number in signals]
+    try:
+        yield told.is_set
+    finally:
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)
+
+
+# --- the queue: tickets in order, a lock a place ---------------------------------------------
+
+
+def n_places() -> int:
+    """How many trainings may run at once: `NER_LAB_PLACES`, or one for every two cores."""
+    told = os.environ.get("NER_LAB_PLACES", "")
+    return int(told) if told.isdigit() and int(told) > 0 else max(1, available_cores() // 2)
+
+
+@contextlib.contextmanager
+def wait_for_place(run_id: str, control: Callable[[], str | None]) -> Iterator[bool]:
+    """Wait in line until a training may start; yields False where told to stop meanwhile."""
+    folder = home() / "queue"
+    folder.mkdir(parents=True, exist_ok=True)
+    ticket = folder / f"{time.time_ns():020d}.{run_id}.ticket"
+    write_file(ticket, json.dumps(identify(os.getpid())).encode())
+    place = None
+    try:
+        while control() != "stop":
+            if waiting_tickets()[:1] == [ticket] and (place := _take_place(folder)):
+                break
+            time.sleep(4 * POLL_SECONDS)
+        ticket.unlink(missing_ok=True)
+        yield place is not None
+    finally:
+        ticket.unlink(missing_ok=True)
+        if place:
+            place.close()
+
+
+def waiting_tickets() -> list[Path]:
+    """Tickets of living workers, first come first; those of dead ones ahead of them are thrown away."""
+    tickets = sorted((home() / "queue").glob("*.ticket"))
+    while tickets and not _holder_lives(tickets[0]):
+        tickets.pop(0).unlink(missing_ok=True)
+    return tickets
+
+
+def _holder_lives(ticket: Path) -> bool:
+    try:
+        return is_alive(json.loads(ticket.read_text()))
+    except (OSError, ValueError):
+        return False
+
+
+def _take_place(folder: Path):
+    """Lock one of the places; the open file that holds the lock, or None where all are taken."""
+    for number in range(n_places()):
+        if held := take_lock(folder / f"place-{number}.lock"):
+            return held
+    return None
+
+
+def has_free_place() -> bool:
+    """Tell whether a training asked for now would start at once."""
+    folder = home() / "queue"
+    folder.mkdir(parents=True, exist_ok=True)
+    if waiting_tickets() or not (held := _take_place(folder)):
+        return False
+    held.close()
+    return True
+
+
+def take_lock(path: Path):
+    """Lock a file without waiting; the open file (closing it, or dying, unlocks), or None where it is locked."""
+    file = path.open("a+b")
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return file
+    except OSError:
+        file.close()
+        return None
+
+
+# --- standing by with TensorFlow loaded --------------------------------------------------------
+
+
+def stand_by(folder: str | Path) -> None:
+    """Load everything, say `ready`, wait for `job.json`, do that run, and end."""
+    folder = Path(folder)
+    write_file(folder / "worker.json", json.dumps(identify(os.getpid())).encode())
+    lock = take_lock(folder.parent / "standby.lock")
+    if lock is None:  # another one stands by already
+        return
+    _warm_up()
+    wish, corpus = None, None
+    (folder / "ready").touch()
+    while not (folder / "job.json").exists():
+        if (folder / "end").exists() or _is_orphaned(folder.parent):
+            claim(folder, None)  # unless a run came first
+        elif (asked := _wish(folder)) != wish:
+            wish, corpus = asked, _read_ahead(asked)
+        time.sleep(POLL_SECONDS)
+    run = json.loads((folder / "job.json").read_text())["run"]
+    lock.close()  # from here on another one may stand by
+    if run is not None:
+        run_folder(run, corpus=corpus)
+
+
+def claim(folder: Path, run: Path | None) -> bool:
+    """Give a standby its one job (None: to end); False where it already has one.
+
+    `job.json` appears at once with its content, and only if it is not there: of any number of callers one wins.
+    """
+    offer = folder / f"offer.{secrets.token_hex(8)}.tmp"
+    offer.write_text(json.dumps({"run": run and str(run)}))
+    try:
+        (os.rename if os.name == "nt" else os.link)(offer, folder / "job.json")
+        return True
+    except FileExistsError:
+        return False
+    finally:
+        offer.unlink(missing_ok=True)
+
+
+def _warm_up() -> None:
+    """Import TensorFlow and take one step on one sentence, so that the first real step is quick."""
+    train = _import_train()
+    from ner_core.tagger.recipes import new_tagger, recipe
+
+    ada = Sentence(("Ada", "Lovelace", "lives", "in", "London", "."), (Span(0, 2, "per"), Span(4, 5, "geo")))
+    corpus = Corpus("warm-up", (ada, ada), (ada,), (), ("geo", "per"))
+    with contextlib.suppress(Exception):  # a cold start is slower, nothing worse
+        chosen = recipe("bilstm-crf")
+        for event in train(new_tagger(corpus, chosen), corpus, chosen.training, control=lambda: "stop"):
+            if isinstance(event, RunEnded):
+                break
+
+
+def _wish(folder: Path) -> str | None:
+    """The corpus a page expects to be trained on next."""
+    try:
+        return json.loads((folder / "wish.json").read_text())["corpus"]
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _read_ahead(corpus_id: str | None) -> tuple[str, Corpus] | None:
+    if corpus_id is None:
+        return None
+    try:
+        return corpus_id, read_corpus(corpus_id)
+    except Exception:  # the run that asks for it will say what is wrong with it
+        return None
+
+
+def _is_orphaned(root: Path) -> bool:
+    """Nobody has asked after the standby for ten minutes (by the monotonic clock of this boot)."""
+    try:
+        return time.monotonic() - float((root / "asked").read_text()) > ORPHAN_SECONDS
+    except (OSError, ValueError):
+        return True
+
+
+# --- the command -----------------------------------------------------------------------------
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m ner_core.training.worker", description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="the run's folder, or with --standby one of its own")
+    parser.add_argument("--standby", action="store_true", help="load TensorFlow and wait for a job")
+    chosen = parser.parse_args(arguments)
+    if hasattr(os, "nice"):
+        os.nice(5)  # the pages come first
+    if chosen.standby:
+        stand_by(chosen.folder)
+        return 0
+    return 1 if run_folder(chosen.folder) in ("failed", "diverged") else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,330 @@
+"""The parts every page is made of: header, chips, entity text, scores in words, the code a page ran.
+
+Use, from top to bottom of a page:
+
+    widgets.page_header("Explore", "See what a corpus holds before a network learns from it.")
+    corpus = widgets.corpus_chip()             # draws the chip, returns the corpus in use
+    tagger = widgets.model_chip()              # the same for the model; None where there is none at all
+    widgets.entity_html(prediction)            # highlighted text (escaped), in the person's theme
+    widgets.legend(labels)                     # what the colours mean
+    widgets.score("recall", counts)            # st.metric with its help text and number of examples
+    widgets.empty_state("Nothing trained yet.", "Train a tagger", page="train")
+    widgets.error_sentence(error)              # one sentence, never a traceback
+    widgets.code_shown("data.statistics:tag_counts", predict)     # folded, at the end of the page
+
+Numbers: `percent(0.8431)` "84.3 %", `number(1048575)` "1,048,575", `duration(75)` "1 min 15 s".
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from ner_core.records import Corpus, Counts, Prediction, Sentence, Span, Tagger, UploadError
+from pages._ui import loading, navigation, session
+
+if TYPE_CHECKING:
+    from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+_ROOT = Path(__file__).parents[2]
+
+_STYLE = """<style>
+[data-testid="stMainBlockContainer"] { max-width: 76rem; margin: 0 auto; }
+</style>"""
+
+
+# --- header and states ---------------------------------------------------------------
+
+
+def page_header(title: str, sentence: str) -> None:
+    """Draw the page's title and the one sentence that says what one does here."""
+    session.begin()
+    st.html(_STYLE)
+    st.title(title, anchor=False)
+    st.markdown(sentence)
+
+
+def empty_state(
+    sentence: str,
+    button: str | None = None,
+    *,
+    page: str | None = None,
+    on_click: Callable | None = None,
+    args: tuple = (),
+) -> None:
+    """Say what to do where there is nothing to show, and offer the button that does it."""
+    with st.container(border=True):
+        st.markdown(sentence)
+        if button and st.button(button, type="primary", on_click=on_click, args=args, key=f"empty_{button}") and page:
+            navigation.go(page)
+
+
+def error_sentence(error: Exception | str) -> None:
+    """Show what is wrong, where, what was received and how to mend it: one sentence, literally."""
+    st.error(plain(str(error)))
+
+
+def plain(text: str) -> str:
+    r"""Escape Markdown, so that a file name or a tag is shown as it is.
+
+    >>> plain("a*b <i> $x$ :red[y]")
+    'a\\*b \\<i\\> \\$x\\$ \\:red\\[y\\]'
+    """
+    return "".join(f"\\{c}" if c in r"\`*_{}[]()<>#+-.!|$~:^" and not c.isalnum() else c for c in text)
+
+
+# --- numbers in words ------------------------------------------------------------------
+
+
+def percent(ratio: float) -> str:
+    """
+    >>> percent(0.8431)
+    '84.3 %'
+    """
+    return f"{ratio:.1%}".replace("%", " %")
+
+
+def number(count: float) -> str:
+    """
+    >>> number(1048575)
+    '1,048,575'
+    """
+    return f"{count:,.0f}"
+
+
+def duration(seconds: float) -> str:
+    """
+    >>> duration(0.42), duration(48.2), duration(75), duration(7260)
+    ('0.4 s', '48 s', '1 min 15 s', '2 h 1 min')
+    """
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{rest} s"
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+SCORE_TITLES = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
+
+
+def score_sentence(name: str, counts: Counts) -> str:
+    """Say a score in plain words, with the number of examples it rests on.
+
+    >>> score_sentence("recall", Counts(tp=84, fp=10, fn=16))
+    'Of 100 names it finds 84 exactly (84 of 100 counted).'
+    """
+    if name == "recall":
+        return f"Of 100 names it finds {100 * counts.recall:.0f} exactly ({counts.tp:,} of {counts.n_gold:,} counted)."
+    if name == "precision":
+        return f"Of 100 it marks, {100 * counts.precision:.0f} are right ({counts.tp:,} of {counts.n_predicted:,} counted)."
+    return (
+        "One number for both: high only if it finds the names and marks little else "
+        f"({counts.tp:,} right, {counts.fp:,} marked wrongly, {counts.fn:,} missed)."
+    )
+
+
+def score(name: str, counts: Counts) -> None:
+    """Draw precision, recall or F1 with its help text and its number of examples."""
+    n = counts.n_predicted if name == "precision" else counts.n_gold
+    what = "marked" if name == "precision" else "names"
+    st.metric(SCORE_TITLES[name], percent(getattr(counts, name)) if n else "none", help=score_sentence(name, counts))
+    st.caption(f"{n:,} {what}")
+
+
+# --- text with entities ------------------------------------------------------------------
+
+
+def entity_html(
+    shown: Prediction | Sentence,
+    *,
+    labels: Sequence[str] = (),
+    threshold: float = 0.0,
+    compare: Sequence[Span] | None = None,
+    large: bool = False,
+    **options,
+) -> None:
+    """Show a prediction or gold sentence with its entities highlighted, in the person's theme.
+
+    `labels` are the corpus' or model's, in order, so that a label has one colour everywhere.
+    `compare` are gold spans: gold and predicted rows are drawn. `options` go to `to_html`.
+    """
+    from ner_core.show.highlight import to_html
+
+    theme = session.theme()
+    st.html(to_html(shown, labels=labels, threshold=threshold, compare=compare, theme=theme, large=large, **options))
+
+
+def legend(labels: Sequence[str], counts: Mapping[str, int] | None = None) -> None:
+    """Name the labels in their colours: "geo: place", with their numbers where given."""
+    from ner_core.show.highlight import legend_html
+
+    st.html(legend_html(labels, counts, theme=session.theme()))
+
+
+def labels_of(tagger: Tagger) -> tuple[str, ...]:
+    """The labels a tagger can give, in its corpus' order."""
+    from ner_core.data.tags import split_tag
+
+    known = dict.fromkeys(split_tag(tag)[1] for tag in tagger.encoder.tags)
+    ordered = dict.fromkeys([*tagger.card.get("labels", ()), *known])
+    return tuple(label for label in ordered if label in known and label)
+
+
+# --- the corpus in use ---------------------------------------------------------------------
+
+
+def corpus_chip() -> Corpus:
+    """Draw the corpus in use as a chip that can be changed; return the corpus."""
+    try:
+        corpus = loading.corpus(session.corpus_id())
+    except loading.NotThere as error:
+        session.choose_corpus(session.DEFAULT_CORPUS)
+        error_sentence(f"{error} The corpus that ships is shown instead.")
+        corpus = loading.corpus(session.DEFAULT_CORPUS)
+    label = f"Corpus: {plain(corpus.name)} · {number(len(corpus.sentences))} sentences"
+    if st.button(label, key="corpus_chip", help="Change the corpus or upload one"):
+        _corpus_dialog()
+    return corpus
+
+
+@st.dialog("Corpus", width="medium")
+def _corpus_dialog() -> None:
+    corpus_form()
+
+
+def corpus_form() -> None:
+    """Choose a corpus that is here already, or upload one; works in a dialog and on a page."""
+    known = list(loading.corpora())
+    now = session.corpus_id()
+    chosen = st.radio(
+        "Use one that is here",
+        known,
+        index=known.index(now) if now in known else 0,
+        format_func=lambda corpus: plain(loading.corpora()[corpus]),
+        key="corpus_choice",
+    )
+    limits = {"max_upload_size": loading.MAX_UPLOAD_MB, "help": loading.UPLOAD_HELP}
+    files = {"train": st.file_uploader("Or upload a file", key="upload_train", **limits)}
+    with st.expander("It comes with files of its own for dev and test"):
+        files["dev"] = st.file_uploader("Dev (validation) file", key="upload_dev", **limits)
+        files["test"] = st.file_uploader("Test file", key="upload_test", **limits)
+    if files["train"] is not None:
+        chosen = _read_upload({part: file for part, file in files.items() if file is not None})
+    if st.button("Use this corpus", type="primary", key="corpus_use", disabled=chosen in (now, None)):
+        session.choose_corpus(chosen)
+        st.rerun()
+
+
+def _read_upload(files: Mapping[str, UploadedFile]) -> str | None:
+    """Read and store uploads, once; show what was read or what is wrong."""
+    key = tuple((part, file.file_id) for part, file in files.items())
+    if session.recall("upload_key") != key:
+        try:
+            with st.spinner("Reading the file"):
+                read = loading.store_upload({part: (file.name, file.getvalue()) for part, file in files.items()})
+        except UploadError as error:
+            error_sentence(error)
+            return None
+        session.remember("upload_key", key)
+        session.remember("upload_id", read[0])
+    corpus_id = session.recall("upload_id")
+    corpus = loading.corpus(corpus_id)
+    n_tokens = sum(len(sentence) for sentence in corpus.sentences)
+    st.success(
+        f"Read as {plain(corpus.form)}: {number(len(corpus.sentences))} sentences, {number(n_tokens)} tokens, "
+        f"labels {plain(', '.join(corpus.labels))}."
+    )
+    reading_notes(corpus)
+    return corpus_id
+
+
+def reading_notes(corpus: Corpus) -> None:
+    """List, folded, the repairs made while the corpus was read."""
+    if corpus.notes:
+        n = len(corpus.notes)
+        with st.expander("One kind of repair while reading" if n == 1 else f"{n} kinds of repair while reading"):
+            st.markdown("\n".join(f"- {plain(str(note))}" for note in corpus.notes))
+
+
+# --- the model in use -----------------------------------------------------------------------
+
+
+def model_chip() -> Tagger | None:
+    """Draw the model in use as a chip that can be changed; return its tagger, or None where there is none."""
+    chosen = loading.model(session.model_id())
+    if chosen is None:
+        return None
+    if st.button(f"Model: {plain(chosen.title)}", key="model_chip", help="Choose another model"):
+        _model_dialog()
+    return tagger_in_use()
+
+
+def tagger_in_use() -> Tagger | None:
+    """The tagger of the model in use, without drawing a chip; None where there is none that opens."""
+    chosen = loading.model(session.model_id())
+    if chosen is None:
+        return None
+    try:
+        return loading.tagger(chosen)
+    except loading.NotThere as error:
+        error_sentence(error)
+        return None
+
+
+@st.dialog("Model", width="medium")
+def _model_dialog() -> None:
+    models = {model.id: model for model in loading.models()}
+    now = loading.model(session.model_id()).id
+    chosen = st.radio(
+        "Use",
+        list(models),
+        index=list(models).index(now),
+        format_func=lambda model: plain(models[model].title),
+        captions=[plain(model.caption) for model in models.values()],
+        key="model_choice",
+    )
+    if st.button("Use this model", type="primary", key="model_use", disabled=chosen == now):
+        session.choose_model(chosen)
+        st.rerun()
+
+
+# --- the code a page ran -----------------------------------------------------------------------
+
+
+def code_shown(*functions: Callable | str) -> None:
+    """Show, folded, the source of the core functions this page has just called.
+
+    A function is given itself or, where importing it would load TensorFlow, by its
+    chapter and name: "training.train:train". The source is read from the file.
+    """
+    with st.expander("The code this page just ran"):
+        for function in functions:
+            chapter, name = _chapter_and_name(function)
+            path = _ROOT / "ner_core" / f"{chapter.replace('.', '/')}.py"
+            line, source = source_of(path, name, path.stat().st_mtime)
+            st.caption(f"`{path.relative_to(_ROOT).as_posix()}`, line {line}")
+            st.code(source, language="python")
+
+
+def _chapter_and_name(function: Callable | str) -> tuple[str, str]:
+    if isinstance(function, str):
+        chapter, _, name = function.partition(":")
+        return chapter, name
+    return function.__module__.removeprefix("ner_core."), function.__qualname__
+
+
+@lru_cache(maxsize=256)
+def source_of(path: Path, name: str, modified: float) -> tuple[int, str]:
+    """Return the first line number and the source of `name` ("predict", "Encoder.encode") in the file `path`."""
+    text = path.read_text(encoding="utf-8")
+    node: ast.AST = ast.parse(text)
+    for part in name.split("."):
+        node = next(child for child in ast.iter_child_nodes(node) if getattr(child, "name", None) == part)
+    first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+    return first, "\n".join(text.split("\n")[first - 1 : node.end_lineno])

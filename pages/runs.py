@@ -1,0 +1,6 @@
+"""runs: stub until it is written."""
+
+from pages._ui import navigation, widgets
+
+navigation.guard()
+widgets.page_header("Runs", "This page is being written.")

@@ -1,0 +1,6 @@
+"""train: stub until it is written."""
+
+from pages._ui import navigation, widgets
+
+navigation.guard()
+widgets.page_header("Train", "This page is being written.")

@@ -1,0 +1,100 @@
+"""Recipes against a table of the tutorials' values, written by hand from their texts."""
+
+import pytest
+
+from ner_core.records import Corpus, Sentence, Span
+from ner_core.tagger.encode import fit_encoder
+from ner_core.tagger.networks import layer_table, weight_shapes
+from ner_core.tagger.recipes import BOUNDS, RECIPE_NAMES, RECIPES, new_tagger, recipe, resize, settings_of
+
+ADA = Sentence(("Ada", "Lovelace", "lives", "in", "London", "."), (Span(0, 2, "per"), Span(4, 5, "geo")))
+CORPUS = Corpus("ada", (ADA,), (ADA,), (ADA,), ("geo", "per"))
+
+# Read from the tutorials; None = the tutorial does not say.
+TUTORIAL_VALUES = {
+    "keras-bilstm-crf": dict(layers="embed bilstm dense crf", side="pre", loss="crf", test=None, validation=None, epochs=None, batch=None),
+    "tensorflow-bilstm": dict(layers="embed bilstm dense", side="pre", loss="sparse_categorical_crossentropy", test=None, validation=0.2, epochs=None, batch=None),
+    "custom-bilstm-crf": dict(layers="embed bilstm lstm dense crf", side="pre", loss="crf", test=0.2, validation=0.1, epochs=20, batch=256, rate=0.0005, widths=(150, 150, 300), activation="relu"),
+    "gmb-bilstm-softmax": dict(layers="embed spatial_dropout bilstm dense", side="post", loss="sparse_categorical_crossentropy", test=0.2, seed=1, validation=None, epochs=3, batch=None, widths=(50, 100), activation="softmax", length=50, patience=2, monitor="val_accuracy"),
+    "gmb-bilstm-lstm": dict(layers="embed bilstm lstm dense", side="post", loss="categorical_crossentropy", test=0.1, seed=2020, validation=0.2, epochs=25, batch=1000, activation="relu", dropouts=((0.2, 0.2), (0.5, 0.5))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TUTORIAL_VALUES)
+def test_published_recipes_hold_the_tutorials_values(name):
+    told, built = TUTORIAL_VALUES[name], recipe(name, published=True)
+    layers = built.network.layers
+    dense = next(layer for layer in layers if layer.kind == "dense")
+    assert " ".join(layer.kind for layer in layers) == told["layers"]
+    found = {
+        "side": built.encoding.pad_side,
+        "loss": built.training.loss,
+        "test": built.split.test,
+        "seed": built.split.seed,
+        "validation": built.split.dev,
+        "epochs": built.training.epochs,
+        "batch": built.training.batch_size,
+        "rate": built.training.learning_rate,
+        "activation": dense.activation,
+        "length": built.encoding.max_length,
+        "patience": built.training.patience,
+        "monitor": built.training.monitor,
+        "widths": tuple(layer.width for layer in layers if layer.width),
+        "dropouts": tuple((layer.rate, layer.recurrent_rate) for layer in layers if "lstm" in layer.kind),
+    }
+    for key, value in told.items():
+        if key != "layers" and value is not None:
+            assert found[key] == value, key
+    assert not built.training.keeps_best and not built.network.is_masked
+
+
+@pytest.mark.parametrize("name", TUTORIAL_VALUES)
+def test_values_that_a_tutorial_does_not_state_are_marked(name):
+    values = recipe(name, published=True).values
+    assert all("ours" in value.why or "default" in value.why for value in values if "not stated" in str(value.tutorial))
+    assert len(recipe(name, published=True).mistakes) >= 4
+
+
+@pytest.mark.parametrize("name", TUTORIAL_VALUES)
+def test_mending_keeps_the_network_and_repairs_the_rest(name):
+    published, mended = recipe(name, published=True), recipe(name)
+    assert [(a.kind, a.width, a.rate, a.recurrent_rate) for a in mended.network.layers] == [
+        (a.kind, a.width, a.rate, a.recurrent_rate) for a in published.network.layers
+    ]
+    assert mended.network.is_masked and mended.encoding.unknown == "unk" and mended.encoding.vocabulary_from == "train"
+    assert mended.training.keeps_best and mended.training.monitor == "entity_f1" and mended.split is None
+    last = next(layer for layer in mended.network.layers if layer.kind == "dense")
+    assert last.activation == ("linear" if mended.network.has_crf else "softmax")
+
+
+def test_the_softmax_tutorial_has_its_1883167_parameters():
+    words = tuple(f"w{i}" for i in range(35_178))
+    labels = ("geo", "gpe", "per", "org", "tim", "art", "eve", "nat")
+    sentence = Sentence(words)
+    tagger = new_tagger(Corpus("gmb-sized", (sentence,), (), (), labels), recipe("gmb-bilstm-softmax", published=True))
+    assert sum(row["n_parameters"] for row in layer_table(tagger.network)) == 1_883_167
+
+
+@pytest.mark.parametrize("name, published", RECIPES)
+def test_every_recipe_makes_a_tagger_and_changes_within_bounds(name, published):
+    base = recipe(name, published)
+    settings = settings_of(base)
+    assert all(BOUNDS[key].low <= value <= BOUNDS[key].high for key, value in settings.items())
+    assert resize(base, **settings) == base
+    small = resize(base, word_width=8, lstm_width=8)
+    shapes = weight_shapes(new_tagger(CORPUS, small).network)
+    assert shapes["embed.word"] == (fit_encoder(CORPUS, base.encoding).n_word_ids, 8)
+
+
+def test_wrong_names_and_values_are_told_kindly():
+    with pytest.raises(ValueError, match="there are bilstm-crf, .*Received: 'lstm'"):
+        recipe("lstm")
+    with pytest.raises(ValueError, match="no published form"):
+        recipe("bilstm-crf", published=True)
+    with pytest.raises(ValueError, match="from 8 to 300. Received: 10000000"):
+        resize(recipe("bilstm-crf"), lstm_width=10_000_000)
+    with pytest.raises(ValueError, match="whole number"):
+        resize(recipe("bilstm-crf"), lstm_width=10.5)
+    with pytest.raises(ValueError, match="No hyperparameter"):
+        resize(recipe("bilstm-crf"), depth=3)
+    assert RECIPE_NAMES[0] == "bilstm-crf"
