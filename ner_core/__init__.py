@@ -14,6 +14,8 @@ CHAPTERS = (
     # I. from files to sentences
     "data.text",
     "data.tags",
+    "data.strict",
+    "data.formats.decoding",
     "data.formats.kaggle",
     "data.formats.conll",
     "data.corpus",
@@ -21,6 +23,7 @@ CHAPTERS = (
     # II. from sentences to predictions
     "tagger.encode",
     "tagger.crf",
+    "tagger.lstm",
     "tagger.networks",
     "tagger.recipes",
     "tagger.forward",
@@ -30,8 +33,8 @@ CHAPTERS = (
     "scores.strict",
     "scores.tokens",
     "scores.errors",
-    "scores.floors",
     "scores.report",
+    "scores.floors",
     # IV. from corpus to tagger
     "training.train",
     "training.runs",

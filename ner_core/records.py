@@ -108,6 +108,7 @@ class Corpus:
 
     `form` says in words what the file was ("Kaggle ner_dataset.csv, cp1252, IOB2").
     `split` says how the parts came to be ("given by the files" or the seed).
+    `order` says where in the file each of `sentences` stood, so that it can be split afresh; () = in that order.
     """
 
     name: str
@@ -118,6 +119,7 @@ class Corpus:
     form: str = ""
     split: str = ""
     notes: tuple[Note, ...] = ()
+    order: tuple[int, ...] = ()
 
     @property
     def sentences(self) -> tuple[Sentence, ...]:
@@ -390,7 +392,8 @@ class Report:
     """How good predictions are: counts only, every ratio derived from them.
 
     `errors` counts predicted or gold entities by kind: boundary, label, both, missed, invented.
-    `seen` and `unseen` count gold mentions (tp + fn) by whether train holds the same surface.
+    `seen` and `unseen` are `overall` sorted by whether train holds a mention of the same surface;
+    None where no training sentences were given.
     `n_cells` = real tokens plus padding, of which `n_cells_right`: the tutorials' accuracy.
     """
 

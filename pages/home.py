@@ -9,11 +9,11 @@ navigation.guard()
 
 MAX_CHARACTERS = 2_000  # on this page; Try reads more
 STEPS = (
-    ("explore", "1. Explore a corpus", "See the sentences people have marked by hand, and what a network will read."),
-    ("train", "2. Train a tagger", "Choose a recipe, start, and watch the curves and a sentence while it learns."),
-    ("runs", "3. Look at your runs", "Every training you started, also those that are still going on."),
-    ("evaluate", "4. Measure it", "How many names it finds, which it mixes up, and why accuracy flatters."),
-    ("try_it", "5. Try your own text", "A page of text, how sure the tagger is, and downloads."),
+    ("explore", "1. Explore", "See the sentences people have marked by hand, and what a network will read."),
+    ("train", "2. Train", "Choose a recipe, start, and watch the curves and a sentence while it learns."),
+    ("runs", "3. Runs", "Every training you started, also those that are still going on."),
+    ("evaluate", "4. Evaluate", "How many names it finds, which it mixes up, and why accuracy flatters."),
+    ("try_it", "5. Try", "A page of text, how sure the tagger is, and downloads."),
 )
 # Marked by hand: what the page shows while there is no model at all.
 BY_HAND = Sentence(
@@ -34,15 +34,13 @@ def show_example() -> None:
         height=80,
         help="The answer changes when you leave the box or press Ctrl+Enter.",
     )
+    st.button("Find names", type="primary", key="home_find")
     tagger = widgets.tagger_in_use()
     if tagger is None:
         widgets.entity_html(BY_HAND, large=True)
+        st.caption("Marked by hand.")
         widgets.legend(("per", "geo"))
-        widgets.empty_state(
-            "This sentence was marked by hand: there is no model here yet. Training one takes about a minute.",
-            "Train a tagger",
-            page="train",
-        )
+        widgets.no_model()
         return
     if not text.strip():
         st.info("Write a sentence into the box above.")
@@ -75,10 +73,9 @@ widgets.page_header(
 show_example()
 
 st.subheader("The way on", anchor=False)
-with st.container(horizontal=True):
-    for page, title, sentence in STEPS:
-        with st.container(border=True, width=208):
-            navigation.link(page, title)
-            st.caption(sentence)
+for column, (page, title, sentence) in zip(st.columns(len(STEPS), gap="small"), STEPS, strict=True):
+    with column, st.container(border=True, height="stretch", gap="xsmall"):
+        navigation.link(page, f"**{title}**")
+        st.caption(sentence)
 
 widgets.code_shown("tagger.predict:predict", "tagger.predict:tag_rows", "show.highlight:to_html")

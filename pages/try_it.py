@@ -39,7 +39,7 @@ def ask_text() -> str:
     """The samples and the text box."""
     samples = SAMPLES | tutorial_samples()
     st.pills("Samples", list(samples), key="try_sample", on_change=session.take_sample, args=("try_sample", samples))
-    return st.text_area(
+    text = st.text_area(
         "Your text",
         key=session.text_box("try_text"),
         on_change=session.take_text,
@@ -47,6 +47,8 @@ def ask_text() -> str:
         height=150,
         help="The answer changes when you leave the box or press Ctrl+Enter. What you type is neither stored nor logged.",
     )
+    st.button("Find names", type="primary", key="try_find")
+    return text
 
 
 def read(tagger: Tagger, text: str) -> Prediction:
@@ -84,6 +86,7 @@ def show_found(prediction: Prediction, labels: tuple[str, ...]) -> float:
         5,
         format="%d %%",
         key="try_threshold",
+        width=420,
         persist_state="session",
         help="How sure the model is: the probability of exactly this name with exactly this label.",
     )
@@ -152,6 +155,8 @@ def show_limits(tagger: Tagger, labels: tuple[str, ...]) -> None:
     lines = [f"It knows {len(labels)} kinds of names and no others: {known}."]
     if missing:
         lines.append(f"It never finds {', '.join(missing[:-1])}{' or ' if missing[1:] else ''}{missing[-1]}.")
+    if "products" in missing and "art" in labels:
+        lines.append("A product it marks at best as art, and seldom: there were few to learn from.")
     lines += rarely_found(tagger, labels)
     st.markdown("\n".join(f"- {line}" for line in lines))
 
@@ -202,11 +207,7 @@ def show_sharing(prediction: Prediction, text: str) -> None:
 widgets.page_header("Try a text", "Type or paste a text and see which names the model finds in it, and how sure it is.")
 tagger = widgets.model_chip()
 if tagger is None:
-    widgets.empty_state(
-        "There is no model yet. Train one on the corpus that ships: it takes about a minute.",
-        "Train a tagger",
-        page="train",
-    )
+    widgets.no_model()
     st.stop()
 
 typed = ask_text()

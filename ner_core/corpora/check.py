@@ -39,10 +39,18 @@ LENGTH_BANDS = ((1, 5), (6, 10), (11, 15), (16, 20), (21, 30), (31, 45), (46, 10
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 
 # Names that stand for several things, on purpose: surface in lower case -> the labels it may have.
-AMBIGUOUS: dict[str, set[str]] = {}
+LANGUAGES = ("english", "portuguese", "spanish", "french", "arabic", "korean", "japanese", "german", "italian", "greek")
+AMBIGUOUS: dict[str, set[str]] = {
+    "amazon": {"geo", "org"},
+    "jordan": {"gpe", "per"},
+    "may": {"tim", "per"},
+    "paris": {"geo", "per"},
+    "washington": {"geo", "per"},
+    **{language: {"gpe", "art"} for language in LANGUAGES},
+}
 
 # Surfaces that are also ordinary words, so that standing outside a mention is no oversight.
-ALSO_PLAIN: set[str] = set()
+ALSO_PLAIN = {"apple", "may"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,9 @@ def spans_to_tags(spans: Iterable[Span], n: int, scheme: str = "IOB2") -> tuple[
         if not 0 <= span.start < span.end <= n:
             raise ValueError(f"A span must lie within the sentence's {n} tokens. Received: {span}.")
         if previous and span.start < previous.end:
-            raise ValueError(f"Spans must not overlap: one tag a token has no room for both. Received: {previous}, {span}.")
+            raise ValueError(
+                f"Spans must not overlap: one tag a token has no room for both. Received: {previous}, {span}."
+            )
         is_touching = previous and previous.end == span.start and previous.label == span.label
         tags[span.start : span.end] = _tags_of(span, scheme, bool(is_touching))
         previous = span
@@ -154,7 +156,7 @@ def detect_scheme(sequences: Iterable[Sequence[str]]) -> str:
     for tags in sequences:
         for pair in zip(("O", *tags), tags, strict=False):
             pairs[pair] = pairs.get(pair, 0) + 1
-    seen, begins = {prefix: 0 for prefix in ("O", "", *_PREFIXES)}, {"B": 0, "I": 0}
+    seen, begins = dict.fromkeys(("O", "", *_PREFIXES), 0), {"B": 0, "I": 0}
     for (previous, tag), count in pairs.items():
         prefix, label = split_tag(tag)
         seen[prefix] += count

@@ -6,8 +6,8 @@ Source: spaCy's rule tokenizer for English (https://spacy.io/usage/linguistic-fe
 split at white space, then peel prefixes, suffixes and infixes off every piece.
 
 Differs from it: hyphens stay inside words ("al-Qaida", "anti-U.N.", "1-0"), as in the GMB corpus that our
-taggers learn from; more military and numbering abbreviations keep their full stop; white space never
-becomes a token; a piece longer than `LONGEST_PIECE` characters is cut first, because peeling one character
+taggers learn from; so do hashtags and rows of "!!"; more abbreviations keep their full stop; a contraction needs
+its apostrophe; white space never becomes a token; a piece longer than `LONGEST_PIECE` characters is cut first, because peeling one character
 at a time from a piece of n characters costs n². Each distinct piece is tokenized once and kept in a
 bounded cache, so that a sentence costs little more than one look-up a word.
 
@@ -39,10 +39,75 @@ _LINE_BREAK = re.compile(r"\r\n|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 
 # Words that open a sentence after an abbreviation: "She left the U.S. The war went on."
 _OPENERS = frozenset(
-    "A After All An And As At But For He Her His How However I If In It Its Many Mr. Mrs. Ms. My On Our She Some That "
-    "The Their Then There These They This Those We What When Where Who Why You".split()
+    [
+        "A",
+        "After",
+        "All",
+        "An",
+        "And",
+        "As",
+        "At",
+        "But",
+        "For",
+        "He",
+        "Her",
+        "His",
+        "How",
+        "However",
+        "I",
+        "If",
+        "In",
+        "It",
+        "Its",
+        "Many",
+        "Mr.",
+        "Mrs.",
+        "Ms.",
+        "My",
+        "On",
+        "Our",
+        "She",
+        "Some",
+        "That",
+        "The",
+        "Their",
+        "Then",
+        "There",
+        "These",
+        "They",
+        "This",
+        "Those",
+        "We",
+        "What",
+        "When",
+        "Where",
+        "Who",
+        "Why",
+        "You",
+    ]
 )
-_TITLES = frozenset("Mr. Mrs. Ms. Dr. Prof. Gen. Lt. Col. Capt. Sgt. Brig. Maj. St. Rep. Sen. Gov. vs. No.".split())
+_TITLES = frozenset(
+    [
+        "Mr.",
+        "Mrs.",
+        "Ms.",
+        "Dr.",
+        "Prof.",
+        "Gen.",
+        "Lt.",
+        "Col.",
+        "Capt.",
+        "Sgt.",
+        "Brig.",
+        "Maj.",
+        "St.",
+        "Rep.",
+        "Sen.",
+        "Gov.",
+        "vs.",
+        "No.",
+    ]
+)
 _ABBREVIATIONS = ("Lt.", "Col.", "Capt.", "Sgt.", "Brig.", "Maj.", "Cong.", "Gov.", "Sen.", "Prof.", "Sept.")
 
 _pieces: dict[str, tuple[tuple[str, int], ...]] = {}  # piece -> (word, offset in the piece), ...
@@ -61,9 +126,7 @@ def tokenize(text: str) -> tuple[Token, ...]:
     tokens = []
     for match in _PIECE.finditer(text):
         start = match.start()
-        tokens += [
-            Token(word, start + offset, start + offset + len(word)) for word, offset in known[match.group()]
-        ]
+        tokens += [Token(word, start + offset, start + offset + len(word)) for word, offset in known[match.group()]]
     return tuple(tokens)
 
 
@@ -156,10 +219,10 @@ def _ask_spacy(pieces: list[str]) -> Iterator[tuple[tuple[str, int], ...]]:
 
 @cache
 def _tokenizer():
-    """spaCy's English tokenizer, its infixes and abbreviations set as in GMB (imported when first used)."""
+    """spaCy's English tokenizer, its rules set as in GMB and WNUT-17 (imported when first used)."""
     from spacy.lang.char_classes import ALPHA, ALPHA_LOWER, ALPHA_UPPER, CONCAT_QUOTES, LIST_ELLIPSES, LIST_ICONS
     from spacy.lang.en import English
-    from spacy.util import compile_infix_regex
+    from spacy.util import compile_infix_regex, compile_prefix_regex, compile_suffix_regex
 
     infixes = [
         *LIST_ELLIPSES,
@@ -170,8 +233,16 @@ def _tokenizer():
         rf"(?<=[{ALPHA}])(?:–|—|---?)(?=[{ALPHA}])",  # dashes, not the single hyphen
         rf"(?<=[{ALPHA}0-9])[:<>=](?=[{ALPHA}])",
     ]
+    prefixes = [r"#(?!\w)" if prefix == "#" else prefix for prefix in English.Defaults.prefixes]
     tokenizer = English().tokenizer
     tokenizer.infix_finditer = compile_infix_regex(infixes).finditer
-    for word in (*_ABBREVIATIONS, "wed", "wont"):  # the last two are no contractions
+    tokenizer.prefix_search = compile_prefix_regex(["[!?]{2,}", *prefixes]).search
+    tokenizer.suffix_search = compile_suffix_regex(["[!?]{2,}", *English.Defaults.suffixes]).search
+    # "cant" and "wed" stay whole: only an apostrophe makes a contraction.
+    rules = tokenizer.rules.items()
+    tokenizer.rules = {
+        text: cut for text, cut in rules if len(cut) == 1 or not text.isalpha() or text.lower() == "cannot"
+    }
+    for word in _ABBREVIATIONS:
         tokenizer.add_special_case(word, [{"ORTH": word}])
     return tokenizer

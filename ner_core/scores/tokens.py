@@ -58,7 +58,7 @@ class TokenReport:
     @property
     def macro(self) -> Average:
         """The mean over tags: every tag counts the same."""
-        return self._average({tag: 1 for tag in self.by_tag})
+        return self._average(dict.fromkeys(self.by_tag, 1))
 
     @property
     def weighted(self) -> Average:

@@ -9,7 +9,8 @@ Differs from it: a cell made harmless is named as such in the column `escaped`, 
 
 >>> ada = Sentence(("Ada", "Lovelace", "lives", "in", "London", "."),
 ...                spans=(Span(0, 2, "per"), Span(4, 5, "geo")))
->>> print(to_csv([ada]), end="")
+>>> for row in to_csv([ada]).splitlines():
+...     print(row)
 text_number,start,end,label,text,confidence,escaped
 1,0,12,per,Ada Lovelace,,
 1,22,28,geo,London,,
@@ -28,15 +29,15 @@ from itertools import pairwise
 
 from ner_core.data.formats.conll import write_conll
 from ner_core.data.text import split_sentences
-from ner_core.records import Prediction, Sentence, Span  # noqa: F401 (Span: doctest)
+from ner_core.records import Prediction, Sentence, Span
 from ner_core.show.highlight import legend_html, to_html
 
 Item = Prediction | Sentence
 
 
 def entities_of(item: Item) -> list[dict]:
-    """One dict an entity with character offsets; a gold entity has no confidence."""
-    if isinstance(item, Prediction):
+    """One dict an entity with character offsets; one without a confidence (gold) has none here."""
+    if isinstance(item, Prediction) and item.confidences:
         return item.entities
     tokens, found = item.tokens, []
     for span in item.spans:
@@ -89,10 +90,10 @@ def _sentences(item: Item) -> Iterator[Sentence]:
 
 def to_docbin(items: Iterable[Item]) -> bytes:
     """Write spaCy's DocBin (`.spacy`): texts to the last character, entities as `doc.ents`."""
-    import spacy
     from spacy.tokens import DocBin
+    from spacy.vocab import Vocab
 
-    vocabulary = spacy.blank("en").vocab
+    vocabulary = Vocab()
     return DocBin(docs=[_to_doc(item, vocabulary) for item in items]).to_bytes()
 
 
@@ -133,7 +134,7 @@ def to_csv(items: Iterable[Item], for_spreadsheets: bool = True) -> str:
     the cell's column in `escaped`; `read_csv` takes the ' away again.
     """
     buffer = io.StringIO(newline="")
-    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\r\n")  # so that a lone \r or \n in a cell is quoted
     writer.writeheader()
     for number, item in enumerate(items, 1):
         for entity in entities_of(item):
@@ -183,7 +184,9 @@ def html_page(items: Iterable[Item], title: str = "Entities found", *, labels: S
     found = [entity["label"] for item in items for entity in entities_of(item)]
     labels = list(dict.fromkeys([*labels, *sorted(set(found))]))
     n_texts, n_entities = len(items), len(found)
-    summary = f"{n_entities:,} entit{'y' if n_entities == 1 else 'ies'} in {n_texts:,} text{'' if n_texts == 1 else 's'}."
+    summary = (
+        f"{n_entities:,} entit{'y' if n_entities == 1 else 'ies'} in {n_texts:,} text{'' if n_texts == 1 else 's'}."
+    )
     counts = {label: found.count(label) for label in labels}
     texts = [f'<article style="margin:1.5rem 0">{_whole_html(item, labels)}</article>' for item in items]
     title = escape(_encodable(title))

@@ -143,7 +143,9 @@ MARK_STYLE = (
 )
 TAIL_STYLE = "font-size:0.75em;font-weight:bold;margin-inline-start:0.5em;opacity:1"
 FAINT_STYLE = "border:1px dotted currentColor;border-radius:0.25em;padding:0 0.15em"
-UNKNOWN_STYLE = "text-decoration:underline dotted currentColor;text-underline-offset:0.25em;text-decoration-thickness:2px"
+UNKNOWN_STYLE = (
+    "text-decoration:underline dotted currentColor;text-underline-offset:0.25em;text-decoration-thickness:2px"
+)
 
 
 def to_html(
@@ -166,7 +168,7 @@ def to_html(
     """
     if compare is not None:
         return diff_html(item, gold=compare, theme=theme, large=large, labels=labels, max_characters=max_characters)
-    confidences = item.confidences if isinstance(item, Prediction) else (None,) * len(item.spans)
+    confidences = getattr(item, "confidences", ()) or (None,) * len(item.spans)
     colours = label_colours([*labels, *(span.label for span in item.spans)])
     entities, n_faint = [], 0
     for span, confidence in zip(item.spans, confidences, strict=True):
@@ -214,13 +216,24 @@ def diff_html(
 
 def _verdicts(gold: Sequence[Span], predicted: Sequence[Span]) -> dict[tuple[str, Span], str]:
     """(row, span) -> the word that says what is wrong with it; nothing where it is right."""
-    words = {"boundary": "wrong edges", "label": "wrong label", "both": "wrong edges and label"}
+    in_gold = {
+        "boundary": "edges differ",
+        "label": "label differs",
+        "both": "edges and label differ",
+        "missed": "missed",
+    }
+    in_marked = {
+        "boundary": "wrong edges",
+        "label": "wrong label",
+        "both": "wrong edges and label",
+        "invented": "invented",
+    }
     verdicts = {}
     for kind, gold_span, predicted_span in classify_errors(gold, predicted):
         if gold_span is not None:
-            verdicts["gold", gold_span] = "missed" if kind == "missed" else f"marked with {words[kind]}"
+            verdicts["gold", gold_span] = in_gold[kind]
         if predicted_span is not None:
-            verdicts["marked", predicted_span] = "invented" if kind == "invented" else words[kind]
+            verdicts["marked", predicted_span] = in_marked[kind]
     return verdicts
 
 
@@ -232,7 +245,9 @@ def legend_html(labels: Sequence[str], counts: Mapping[str, int] | None = None, 
         words = _clip(label) if plain == label else f"{_clip(label)}: {plain}"
         words += f" ({counts.get(label, 0):,})" if counts is not None else ""
         style = MARK_STYLE.format(background=colour.background, colour=colour, border=f"2px solid {colour.border}")
-        items.append(f'<span class="legend" style="{style}"><bdi>{_escape(words)}</bdi></span>')
+        items.append(
+            f'<span class="legend" style="{style};display:inline-block;line-height:1.4"><bdi>{_escape(words)}</bdi></span>'
+        )
     return _wrap(" ".join(items), [], theme, large=False)
 
 
@@ -367,5 +382,7 @@ def _wrap(body: str, notes: Sequence[str], theme: str, large: bool) -> str:
     colour = "#f2f2f5" if theme == "dark" else TEXT
     size = "1.75rem" if large else "1rem"
     style = f"color:{colour};font-size:{size};line-height:2.2;white-space:pre-wrap;overflow-wrap:anywhere"
-    said = "".join(f'<div class="note" style="font-size:0.8rem;line-height:1.5">{_escape(note)}</div>' for note in notes)
+    said = "".join(
+        f'<div class="note" style="font-size:0.8rem;line-height:1.5">{_escape(note)}</div>' for note in notes
+    )
     return f'<div class="ner" style="{style}" dir="auto">{body}{said}</div>'

@@ -66,7 +66,7 @@ def read(cells, sequences, mask=None, training=False):
     inputs = [_project(cell, sequences, mask, training) for cell in cells]  # N times (T,B,4U)
     inputs = tf.stack([inputs[0]] + [array[::-1] for array in inputs[1:]], axis=1)  # (T,N,B,4U)
     recurrent = tf.stack([tf.convert_to_tensor(cell.recurrent_kernel) for cell in cells])  # (N,U,4U)
-    keep = _recurrent_dropout(cells, sequences, training)  # (N,B,U) or None
+    keep = _recurrent_dropout(cells, sequences, training)  # (4,N,B,U) or None
     states = _walk(inputs, recurrent) if keep is None else _walk(inputs, recurrent, keep)  # (T,N,B,U)
     states = [states[:, 0]] + [states[::-1, n] for n in range(1, len(cells))]
     return [tf.transpose(array, [1, 0, 2]) for array in states]  # N times (B,T,U)
@@ -74,11 +74,15 @@ def read(cells, sequences, mask=None, training=False):
 
 def _project(cell, sequences, mask, training):
     """z (T,B,4U) as far as it does not depend on the state: x W + b, shut on padding."""
-    if training and cell.dropout:
-        sequences *= cell.get_dropout_mask(sequences[:, 0])[:, None]  # (B,T,D), one mask a sentence
-        cell.reset_dropout_mask()
+    sequences = tf.transpose(sequences, [1, 0, 2])  # (T,B,D)
     kernel, bias = tf.convert_to_tensor(cell.kernel), tf.convert_to_tensor(cell.bias)
-    inputs = tf.matmul(tf.transpose(sequences, [1, 0, 2]), kernel) + bias  # (T,B,4U)
+    if training and cell.dropout:
+        keep = cell.get_dropout_mask(sequences[0])  # (B,D), or a list of four: one a gate
+        cell.reset_dropout_mask()
+        inputs = _multiply(sequences, kernel, keep if isinstance(keep, list) else [keep])
+    else:
+        inputs = tf.matmul(sequences, kernel)  # (T,B,4U)
+    inputs += bias
     if mask is None:
         return inputs
     is_padding = 1.0 - tf.cast(tf.transpose(mask), inputs.dtype)[:, :, None]  # (T,B,1)
@@ -86,14 +90,38 @@ def _project(cell, sequences, mask, training):
 
 
 def _recurrent_dropout(cells, sequences, training):
-    """What each direction keeps of its state (N,B,U), drawn once a sentence; None without dropout."""
+    """What each gate keeps of each direction's state (4,N,B,U), drawn once a sentence; None without dropout."""
     if not (training and cells[0].recurrent_dropout):
         return None
     kept = []
     for cell in cells:
-        kept.append(cell.get_recurrent_dropout_mask(tf.zeros([tf.shape(sequences)[0], cell.units])))
+        kept.append(tf.stack(cell.get_recurrent_dropout_mask(tf.zeros([tf.shape(sequences)[0], cell.units]))))
         cell.reset_recurrent_dropout_mask()
-    return tf.stack(kept)
+    return tf.stack(kept, axis=1)
+
+
+def _multiply(values, kernel, keep):
+    """`values` @ `kernel` (...,4U); with dropout, each gate's columns read what `keep` leaves to that gate."""
+    if keep is None:
+        return tf.matmul(values, kernel)
+    parts = tf.split(kernel, len(keep), axis=-1)
+    return tf.concat([tf.matmul(values * kept, part) for kept, part in zip(keep, parts, strict=True)], axis=-1)
+
+
+def _multiply_back(dz, kernel, keep):
+    """Gradient of the values that `_multiply` read."""
+    if keep is None:
+        return tf.matmul(dz, kernel, transpose_b=True)
+    gates = zip(keep, tf.split(dz, len(keep), axis=-1), tf.split(kernel, len(keep), axis=-1), strict=True)
+    return tf.add_n([kept * tf.matmul(d, part, transpose_b=True) for kept, d, part in gates])
+
+
+def _multiply_back_to_kernel(values, dz, keep):
+    """Gradient (N,U,4U) of the kernel that `_multiply` read, over all tokens at once."""
+    if keep is None:
+        return tf.einsum("tnbu,tnbv->nuv", values, dz)
+    gates = zip(keep, tf.split(dz, len(keep), axis=-1), strict=True)
+    return tf.concat([tf.einsum("tnbu,tnbv->nuv", values * kept, d) for kept, d in gates], axis=-1)
 
 
 @tf.custom_gradient
@@ -105,22 +133,22 @@ def _walk(inputs, recurrent, keep=None):
 
     def step(previous, z):
         state, memory, _ = previous  # (N,B,U)
-        held = state if keep is None else state * keep
-        gates = tf.tanh(z + tf.matmul(held, halved)) * half + (1.0 - half)  # (N,B,4U)
+        gates = tf.tanh(z + _multiply(state, halved, keep)) * half + (1.0 - half)  # (N,B,4U)
         i, f, g, o = tf.split(gates, 4, axis=-1)
         memory = f * memory + i * g
         return o * tf.tanh(memory), memory, gates
 
+    if keep is not None:
+        keep = tf.unstack(keep)
     halved = recurrent * half
     zeros = tf.zeros_like(inputs[0, ..., :units])  # (N,B,U)
     states, memories, gates = tf.scan(step, inputs * half, initializer=(zeros, zeros, tf.zeros_like(inputs[0])))
 
     def gradient(upstream):  # (T,N,B,U)
         before = tf.concat([zeros[None], states[:-1]], axis=0)  # (T,N,B,U)
-        held = before if keep is None else before * keep
         dz = _walk_back(upstream, recurrent, memories, gates, keep)  # (T,N,B,4U)
-        d_recurrent = tf.einsum("tnbu,tnbv->nuv", held, dz)  # (N,U,4U)
-        return (dz, d_recurrent) if keep is None else (dz, d_recurrent, tf.zeros_like(keep))
+        d_recurrent = _multiply_back_to_kernel(before, dz, keep)  # (N,U,4U)
+        return (dz, d_recurrent) if keep is None else (dz, d_recurrent, None)
 
     return states, gradient
 
@@ -140,8 +168,7 @@ def _walk_back(upstream, recurrent, memories, gates, keep):
     def step(following, now):
         dz, carried = following  # (N,B,4U), (N,B,U): of the next token
         dh, slope, to_c, stays = now
-        back = tf.matmul(dz, recurrent, transpose_b=True)  # (N,B,U)
-        dh += back if keep is None else back * keep
+        dh += _multiply_back(dz, recurrent, keep)  # (N,B,U)
         dc = carried + dh * to_c
         return tf.concat([dc, dc, dc, dh], axis=-1) * slope, dc * stays
 

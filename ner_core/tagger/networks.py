@@ -308,7 +308,7 @@ class Network:
 
     def weights_as_dict(self) -> dict[str, np.ndarray]:
         """A copy of every weight, by name."""
-        return {name: np.array(variable) for name, variable in self.variables_by_name().items()}
+        return {name: variable.numpy().copy() for name, variable in self.variables_by_name().items()}
 
     def load_weights_dict(self, weights: Mapping[str, np.ndarray]) -> None:
         """Take weights by name. Raises ValueError where one is missing, unknown or of another shape."""

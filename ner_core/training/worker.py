@@ -26,7 +26,9 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ner_core.records import Corpus, EpochDone, Event, RunEnded, Sentence, Span, StepDone, Tagger, TrainConfig
 from ner_core.tagger.store import StoreError, move_file, save_tagger, write_file
@@ -40,6 +42,9 @@ from ner_core.training.runs import (
     load_stored_corpus,
     open_run,
 )
+
+if TYPE_CHECKING:
+    from ner_core.tagger.recipes import Recipe
 
 STEPS_A_SECOND = 10  # so many StepDone events reach the log at most
 BEAT_SECONDS = 1.0
@@ -94,7 +99,7 @@ def _work(
             return stopped
         is_wanted = StepFilter()
         events = train(tagger, read, training, probes=config.probes, control=control)
-        for event in keep_best(events, tagger, folder / "best", keeps_best=training.keeps_best):
+        for event in keep_best(events, tagger, folder / "best", corpus=read, training=training):
             pulse.phase = "running"
             if isinstance(event, RunEnded):
                 return event
@@ -105,15 +110,21 @@ def _work(
 
 def build(config: RunConfig, corpus: tuple[str, Corpus] | None = None) -> tuple[Tagger, Corpus, TrainConfig]:
     """Return what `config` asks for: the untrained tagger, the corpus in the recipe's split, how to train."""
-    from ner_core.data.corpus import resplit
     from ner_core.tagger.recipes import new_tagger, recipe, resize
 
     chosen = resize(recipe(config.recipe, published=config.is_published), **config.hyperparameters)
     is_read = corpus is not None and corpus[0] == config.corpus
     read = corpus[1] if is_read else read_corpus(config.corpus)
-    if config.is_published:
-        read = resplit(read, chosen.split)
+    read = deal(read, chosen)
     return new_tagger(read, chosen), read, config.training or chosen.training
+
+
+def deal(corpus: Corpus, chosen: Recipe) -> Corpus:
+    """Split the corpus as a published recipe's tutorial does; parts given by files stay, and so do the mended ones."""
+    from ner_core.data.corpus import resplit
+
+    is_given = "given" in corpus.split
+    return resplit(corpus, chosen.split) if chosen.is_published and not is_given else corpus
 
 
 def read_corpus(name: str) -> Corpus:
@@ -129,21 +140,32 @@ def _import_train() -> Train:
     return train
 
 
-def keep_best(events: Iterator[Event], tagger: Tagger, folder: Path, *, keeps_best: bool) -> Iterator[Event]:
-    """Pass the events on; store the tagger in `folder` whenever an epoch is the best, and as it is at the end."""
+def keep_best(
+    events: Iterator[Event], tagger: Tagger, folder: Path, *, corpus: Corpus, training: TrainConfig
+) -> Iterator[Event]:
+    """Pass the events on; store the tagger in `folder` whenever an epoch is the best, and as it is at the end.
+
+    The card then says on which sentences, with which settings and how well.
+    """
     shown: EpochDone | None = None  # the epoch whose weights the tagger will end with
+    tagger.card |= {"seed": training.seed, "training": asdict(training)}
     for event in events:
-        if isinstance(event, EpochDone) and (event.is_best or not keeps_best):
-            shown = event
-        if isinstance(event, EpochDone) and event.is_best:
-            _save(tagger, folder, event)
-        if isinstance(event, RunEnded) and shown is not None and tagger.is_trained:
+        if isinstance(event, EpochDone):
+            if event.is_best or not training.keeps_best:
+                shown = event
+            if event.is_best:
+                _save(tagger, folder, event, corpus)
+        elif isinstance(event, RunEnded) and shown is not None and tagger.is_trained:
             with contextlib.suppress(StoreError):  # weights that have diverged: the best epoch's stay
-                _save(tagger, folder, shown)
+                _save(tagger, folder, shown, corpus)
         yield event
 
 
-def _save(tagger: Tagger, folder: Path, epoch: EpochDone) -> None:
+def _save(tagger: Tagger, folder: Path, epoch: EpochDone, corpus: Corpus) -> None:
+    from ner_core.data.corpus import fingerprints
+
+    if "fingerprints" not in tagger.card:
+        tagger.card["fingerprints"] = fingerprints(corpus)
     dev = epoch.dev
     scores = {"f1": dev.f1, "precision": dev.precision, "recall": dev.recall, "token_accuracy": dev.token_accuracy}
     tagger.card |= {**scores, "scored_on": "dev", "epoch": epoch.epoch, "seconds": round(epoch.seconds, 2)}

@@ -39,6 +39,11 @@ def corpora() -> dict[str, str]:
     return {session.DEFAULT_CORPUS: "Newsroom (ships with NER Lab)", **session.uploads()}
 
 
+def corpus_name(found: Corpus) -> str:
+    """The name of a corpus as pages write it."""
+    return "Newsroom" if found.name == session.DEFAULT_CORPUS else found.name
+
+
 def corpus(corpus_id: str) -> Corpus:
     """The corpus called `corpus_id`; raises NotThere where its file is gone or was never here."""
     found = _corpus(corpus_id)

@@ -35,6 +35,9 @@ _ROOT = Path(__file__).parents[2]
 
 _STYLE = """<style>
 [data-testid="stMainBlockContainer"] { max-width: 76rem; margin: 0 auto; }
+.ner .legend { display: inline-block; line-height: 1.4; margin: 0.15rem 0.1rem; font-size: 0.9rem; }
+.ner mark > span:last-child { display: inline-block; }
+@media (max-width: 600px) { .ner[style*="1.75rem"] { font-size: 1.25rem !important; } }
 </style>"""
 
 
@@ -187,7 +190,7 @@ def corpus_chip() -> Corpus:
         session.choose_corpus(session.DEFAULT_CORPUS)
         error_sentence(f"{error} The corpus that ships is shown instead.")
         corpus = loading.corpus(session.DEFAULT_CORPUS)
-    label = f"Corpus: {plain(corpus.name)} · {number(len(corpus.sentences))} sentences"
+    label = f"Corpus: {plain(loading.corpus_name(corpus))} · {number(len(corpus.sentences))} sentences"
     if st.button(label, key="corpus_chip", help="Change the corpus or upload one"):
         _corpus_dialog()
     return corpus
@@ -262,6 +265,8 @@ def model_chip() -> Tagger | None:
         return None
     if st.button(f"Model: {plain(chosen.title)}", key="model_chip", help="Choose another model"):
         _model_dialog()
+    if session.model_id() not in (None, chosen.id):
+        st.info(f"The model in this address is not here any more: {plain(chosen.title)} is used instead.")
     return tagger_in_use()
 
 
@@ -275,6 +280,15 @@ def tagger_in_use() -> Tagger | None:
     except loading.NotThere as error:
         error_sentence(error)
         return None
+
+
+def no_model() -> None:
+    """Say what to do where `tagger_in_use` gave None: train one, or choose another than the damaged one."""
+    if loading.models():
+        sentence = "Choose another model, or train one on the corpus that ships: it takes about a minute."
+    else:
+        sentence = "There is no model here yet. Train one on the corpus that ships: it takes about a minute."
+    empty_state(sentence, "Train a tagger", page="train")
 
 
 @st.dialog("Model", width="medium")

@@ -118,7 +118,9 @@ def unpack(data: bytes, repairs: Repairs) -> bytes:
         except (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error, zipfile.BadZipFile) as error:
             if isinstance(error, UploadError):
                 raise
-            raise refuse(f"the {kind} archive cannot be unpacked", str(error) or "a cut file", "pack it again") from None
+            raise refuse(
+                f"the {kind} archive cannot be unpacked", str(error) or "a cut file", "pack it again"
+            ) from None
         except (RuntimeError, NotImplementedError, KeyError, IndexError) as error:
             raise refuse(f"the {kind} archive cannot be read", str(error), "unpack it yourself first") from None
     _check_size(len(unpacked))
@@ -291,7 +293,9 @@ def _clean_tag(tag: str, has_prefixes: bool) -> tuple[str, str]:
     return clean, ""
 
 
-def _note_forbidden(sequences: Sequence[list[str]], bounds: list, scheme: str, columns: Columns, repairs: Repairs) -> None:
+def _note_forbidden(
+    sequences: Sequence[list[str]], bounds: list, scheme: str, columns: Columns, repairs: Repairs
+) -> None:
     """Count the tags that their scheme forbids; `tags_to_spans` reads them all the same."""
     pairs = set()
     for sequence in sequences:

@@ -55,7 +55,9 @@ def read_long_csv(data: bytes) -> FormatResult:
         columns = _to_columns(rows, names, places, header_line + 1, repairs)
         del rows
         if not columns.words:
-            raise refuse("the table has a header and no row with a word and a tag", f"{header_line} line(s)", "add rows")
+            raise refuse(
+                "the table has a header and no row with a word and a tag", f"{header_line} line(s)", "add rows"
+            )
         sentences, scheme = to_sentences(columns, repairs)
     form = {"sentence #": "Kaggle ner_dataset.csv", "sentence_idx": "Kaggle ner.csv"}.get(names[places[0]])
     return FormatResult(sentences, f"{form or 'table with one row a word'}, {encoding}, {scheme}", repairs.notes)
@@ -111,9 +113,11 @@ def _to_columns(rows: list, names: list[str], places: tuple, first_line: int, re
     sentence, word, tag = places
     lines: range | list[int] = range(first_line, first_line + len(rows))
     if not _are_whole(rows, n_names, word, tag):
-        lines = [line for line, row in zip(lines, rows, strict=True) if _is_whole(row, n_names, word, tag, line, repairs)]
+        lines = [
+            line for line, row in zip(lines, rows, strict=True) if _is_whole(row, n_names, word, tag, line, repairs)
+        ]
         rows = [rows[line - first_line] for line in lines]
-    ids = [row[sentence] for row in rows]
+    ids = [row[sentence].strip() for row in rows]
     starts = _sentence_starts(ids, lines, repairs)
     shared: dict[str, str] = {}  # a million words become a few thousand strings
     words = [shared.setdefault(row[word], row[word]) for row in rows]

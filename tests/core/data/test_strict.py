@@ -7,7 +7,9 @@ from seqeval.scheme import IOB2, Entities
 from ner_core.data.strict import count_orphans, strict_spans
 from ner_core.records import Span
 
-TAGS = st.lists(st.sampled_from(["O", "B-per", "I-per", "B-geo", "I-geo", "B-creative-work", "I-creative-work"]), max_size=12)
+TAGS = st.lists(
+    st.sampled_from(["O", "B-per", "I-per", "B-geo", "I-geo", "B-creative-work", "I-creative-work"]), max_size=12
+)
 
 
 @given(TAGS)

@@ -14,7 +14,9 @@ from ner_core.scores.errors import KINDS, classify_errors, describe_error, pair_
 def span_rows(draw):
     """Spans of one sentence that do not overlap."""
     spans, position = set(), 0
-    for gap, length, label in draw(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 3), st.sampled_from("ab")), max_size=5)):
+    for gap, length, label in draw(
+        st.lists(st.tuples(st.integers(0, 2), st.integers(1, 3), st.sampled_from("ab")), max_size=5)
+    ):
         spans.add(Span(position + gap, position + gap + length, label))
         position += gap + length
     return spans
@@ -37,7 +39,11 @@ def test_each_kind_is_what_it_says(gold, predicted):
         else:
             same_edges, same_label = (g.start, g.end) == (p.start, p.end), g.label == p.label
             assert overlaps
-            assert (same_edges, same_label) == {"label": (True, False), "boundary": (False, True), "both": (False, False)}[kind]
+            assert (same_edges, same_label) == {
+                "label": (True, False),
+                "boundary": (False, True),
+                "both": (False, False),
+            }[kind]
 
 
 @given(span_rows(), span_rows())
@@ -62,7 +68,7 @@ def test_the_same_label_wins_over_the_longer_overlap():
 
 
 def test_every_kind_has_its_sentence():
-    words = "the New York City council met".split()
+    words = ["the", "New", "York", "City", "council", "met"]
     cases = {
         "boundary": (Span(1, 4, "geo"), Span(1, 3, "geo")),
         "label": (Span(1, 4, "geo"), Span(1, 4, "org")),

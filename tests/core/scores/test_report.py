@@ -35,7 +35,7 @@ def predict_as(words, gold, tags, padding=(0, 0)):
 
 
 ADA = predict_as(
-    "Ada Lovelace lives in London .".split(),
+    ["Ada", "Lovelace", "lives", "in", "London", "."],
     ["B-per", "I-per", "O", "O", "B-geo", "O"],
     ["B-per", "O", "O", "O", "B-geo", "O"],
 )
@@ -60,7 +60,9 @@ def test_a_report_is_the_sum_of_its_chapters(predictions):
     assert report.overall.fp == both_sides + report.errors["invented"]
     assert report.seen + report.unseen == report.overall
     gold = [spans_to_tags(p.gold, len(p.tokens)) for p in predictions]
-    assert report.n_tokens_right == sum(g == t for row, p in zip(gold, predictions, strict=True) for g, t in zip(row, p.tags, strict=True))
+    assert report.n_tokens_right == sum(
+        g == t for row, p in zip(gold, predictions, strict=True) for g, t in zip(row, p.tags, strict=True)
+    )
     assert report_from_dict(json.loads(json.dumps(report_to_dict(report)))) == report
 
 

@@ -74,10 +74,14 @@ def test_keras_text_loses_and_splits_words_and_tags():
 def test_gold_tags_survive_encoding_and_decoding(config):
     encoder = fit_encoder(CORPUS, config)
     batch = encode(encoder, [ADA, BORN], with_tags=True).batch([0, 1])
-    decoded = [tags[: len(s)] for tags, s in zip(decode_tags(encoder, batch.tag_ids, batch.columns), (ADA, BORN), strict=True)]
+    decoded = [
+        tags[: len(s)] for tags, s in zip(decode_tags(encoder, batch.tag_ids, batch.columns), (ADA, BORN), strict=True)
+    ]
     gold = [("B-per", "I-per", "O", "O", "B-geo", "O"), ("O", "B-gpe", "B-per", "O", "O")]
     for tags, expected, columns in zip(decoded, gold, batch.columns, strict=True):
-        assert [t for t, c in zip(tags, columns, strict=False) if c >= 0] == [t for t, c in zip(expected, columns, strict=False) if c >= 0]
+        assert [t for t, c in zip(tags, columns, strict=False) if c >= 0] == [
+            t for t, c in zip(expected, columns, strict=False) if c >= 0
+        ]
 
 
 @pytest.mark.parametrize("config", EVERY_CONFIG)
@@ -86,7 +90,10 @@ def test_an_encoder_comes_back_from_json_unchanged(config):
     assert encoder_from_dict(encoder_to_dict(encoder)) == encoder
 
 
-@given(st.lists(st.lists(st.sampled_from(["Ada", "x", "London", "’"]), max_size=7), min_size=1, max_size=6), st.sampled_from(["post", "pre"]))
+@given(
+    st.lists(st.lists(st.sampled_from(["Ada", "x", "London", "’"]), max_size=7), min_size=1, max_size=6),
+    st.sampled_from(["post", "pre"]),
+)
 def test_every_word_keeps_its_own_column(rows, side):
     encoder = fit_encoder(CORPUS, EncodingConfig(pad_side=side))
     sentences = [Sentence(tuple(words)) for words in rows]
@@ -94,7 +101,9 @@ def test_every_word_keeps_its_own_column(rows, side):
     for b, words in enumerate(rows):
         columns = batch.columns[b, : len(words)]
         assert batch.mask[b].sum() == len(words) and batch.mask[b, columns].all()
-        assert [encoder.reads_as(int(i)) for i in batch.word_ids[b, columns]] == [w if is_known(encoder, w) else "<unk>" for w in words]
+        assert [encoder.reads_as(int(i)) for i in batch.word_ids[b, columns]] == [
+            w if is_known(encoder, w) else "<unk>" for w in words
+        ]
         assert np.all(batch.columns[b, len(words) :] == -1)
 
 

@@ -1,0 +1,576 @@
+"""The book from a terminal: `python -m ner_core COMMAND`.
+
+The same functions as the pages use, for scripts and for measuring. Results go to stdout, messages
+to stderr; exit code 0 = done, 1 = the work failed, 2 = bad arguments or bad input, said in one line.
+Each command imports only the chapters it needs, so that all but `train` run without TensorFlow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import csv
+import io
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn
+
+from ner_core.records import Corpus, Counts, EpochDone, Event, Report, RunEnded, Sentence, SplitConfig, UploadError
+
+FORMS = ("conll", "jsonl", "csv", "spacy")
+_LINES_AT_ONCE = 256  # texts tagged together: bounds memory on endless input
+
+
+class BadInput(ValueError):
+    """Something the person gave cannot be used: exit code 2."""
+
+
+# --- corpus, convert --------------------------------------------------------------
+
+
+def show_corpus(chosen: argparse.Namespace) -> int:
+    """Print what was read from a file: counts, tags, lengths, and every repair."""
+    facts = describe(_read_whole(chosen.file, chosen.format))
+    if chosen.json:
+        _print_json(facts)
+        return 0
+    print(f"{facts['name']}: {facts['form']}")
+    print(f"{facts['sentences']:,} sentences, {facts['tokens']:,} tokens, {facts['words']:,} different words")
+    print(f"entities  {_listed(facts['entities'])}")
+    print(f"tags      {_listed(facts['tags'])}")
+    lengths = facts["lengths"]
+    print(
+        f"lengths   {lengths['min']} to {lengths['max']} tokens, mean {lengths['mean']:.1f}, half up to {lengths['median']}"
+    )
+    for note in facts["notes"]:
+        print(f"note      {note}")
+    return 0
+
+
+def describe(corpus: Corpus) -> dict:
+    """Count what a person should know of a corpus before training; plain JSON values."""
+    from ner_core.data.tags import spans_to_tags
+
+    sentences = corpus.sentences
+    tags: Counter[str] = Counter()
+    for sentence in sentences:
+        tags.update(spans_to_tags(sentence.spans, len(sentence)))
+    entities = Counter(span.label for sentence in sentences for span in sentence.spans)
+    lengths = sorted(map(len, sentences))
+    return {
+        "name": corpus.name,
+        "form": corpus.form,
+        "sentences": len(sentences),
+        "tokens": sum(lengths),
+        "words": len({word for sentence in sentences for word in sentence.words}),
+        "labels": list(corpus.labels),
+        "tags": dict(tags.most_common()),
+        "entities": {label: entities[label] for label in corpus.labels},
+        "lengths": {
+            "min": lengths[0] if lengths else 0,
+            "mean": round(sum(lengths) / len(lengths), 3) if lengths else 0.0,
+            "median": lengths[len(lengths) // 2] if lengths else 0,
+            "max": lengths[-1] if lengths else 0,
+        },
+        "notes": [str(note) for note in corpus.notes],
+    }
+
+
+def convert(chosen: argparse.Namespace) -> int:
+    """Read one form, write another; the sentences keep the file's order."""
+    form = chosen.to or _form_of(chosen.output)
+    corpus = _read_whole(chosen.file, getattr(chosen, "from"))
+    content = write_form(corpus.sentences, form)
+    Path(chosen.output).write_bytes(content)
+    _say(f"{len(corpus.sentences):,} sentences written to {chosen.output} as {form}.")
+    for note in corpus.notes:
+        _say(f"note: {note}")
+    if chosen.json:
+        _print_json({"output": chosen.output, "form": form, "sentences": len(corpus.sentences), "bytes": len(content)})
+    return 0
+
+
+def _form_of(path: str) -> str:
+    ending = Path(path).suffix.lower()
+    forms = {".conll": "conll", ".txt": "conll", ".tsv": "conll", ".iob": "conll", ".jsonl": "jsonl", ".csv": "csv"}
+    form = {**forms, ".spacy": "spacy"}.get(ending)
+    if form is None:
+        raise BadInput(f"The ending {ending!r} of {path} names no form; add --to with one of {', '.join(FORMS)}.")
+    return form
+
+
+def write_form(sentences: Sequence[Sentence], form: str) -> bytes:
+    """The sentences as the bytes of a file."""
+    from ner_core.show import export
+
+    if form == "spacy":
+        return export.to_docbin(sentences)
+    writers = {"conll": export.to_conll, "jsonl": export.to_jsonl, "csv": _to_long_csv}
+    return writers[form](sentences).encode("utf-8", "replace")
+
+
+def _to_long_csv(sentences: Iterable[Sentence]) -> str:
+    """One token a row in the columns of Kaggle's `ner_dataset.csv`; the sentence is named on its first row."""
+    from ner_core.data.tags import spans_to_tags
+
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["Sentence #", "Word", "POS", "Tag"])
+    for number, sentence in enumerate(sentences, 1):
+        tags = spans_to_tags(sentence.spans, len(sentence))
+        for i, (word, tag) in enumerate(zip(sentence.words, tags, strict=True)):
+            writer.writerow(["" if i else f"Sentence: {number}", word, "", tag])
+    return buffer.getvalue()
+
+
+# --- recipes, train -----------------------------------------------------------------
+
+
+def show_recipes(chosen: argparse.Namespace) -> int:
+    """Print every recipe: name, source, published or mended, layers."""
+    from ner_core.tagger.recipes import RECIPES
+
+    rows = [
+        {
+            "name": each.name,
+            "title": each.title,
+            "source": each.source,
+            "is_published": each.is_published,
+            "form": "published" if each.is_published else "mended",
+            "layers": [f"{layer.kind} {layer.width}" if layer.width else layer.kind for layer in each.network.layers],
+        }
+        for each in RECIPES.values()
+    ]
+    if chosen.json:
+        _print_json({"recipes": rows})
+        return 0
+    for row in rows:
+        print(f"{row['name']:<22}{row['form']:<11}{' · '.join(row['layers'])}")
+        print(f"{'':<22}{row['source']}")
+    return 0
+
+
+def train(chosen: argparse.Namespace) -> int:
+    """Train a recipe on a corpus and store the best tagger in `--out`; Ctrl-C keeps the best so far."""
+    from ner_core.tagger.recipes import new_tagger, recipe
+    from ner_core.training.worker import deal, keep_best, stop_on_signal
+
+    base = recipe(chosen.recipe, published=chosen.published)
+    out = _checked_out(chosen.out)
+    corpus = _read_corpus(chosen.corpus, None, dev=chosen.dev, test=chosen.test)
+    corpus = deal(corpus, base)
+    asked = {"epochs": chosen.epochs, "seconds": chosen.seconds, "seed": chosen.seed}
+    config = replace(base.training, **{name: value for name, value in asked.items() if value is not None})
+    _say(f"{base.name} ({'published' if chosen.published else 'mended'}) on {corpus.name}: loading TensorFlow …")
+    with _without_chatter():
+        from ner_core.training.train import train as train_tagger
+
+    tagger = new_tagger(corpus, base)
+    with stop_on_signal() as is_told:
+        events = train_tagger(tagger, corpus, config, control=lambda: "stop" if is_told() else None)
+        ended = _follow(keep_best(events, tagger, out, corpus=corpus, training=config), as_json=chosen.json)
+    if ended.reason in ("failed", "diverged"):
+        _say(ended.message)
+        return 1
+    _say(f"{ended.message} Stored in {out}." if tagger.is_trained else ended.message)
+    return 0
+
+
+@contextlib.contextmanager
+def _without_chatter() -> Iterator[None]:
+    """Keep what TensorFlow says of itself while it is imported away from stderr."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _follow(events: Iterator[Event], *, as_json: bool) -> RunEnded:
+    """Print the events, one a line; return the last."""
+    from ner_core.training.runs import event_to_dict
+
+    event: Event = RunEnded("failed", 0, 0, 0.0, "The training ended without saying why.")
+    for event in events:
+        if as_json:
+            _print_json(event_to_dict(event))
+        elif isinstance(event, EpochDone):
+            dev, mark = event.dev, " *" if event.is_best else ""
+            print(
+                f"epoch {event.epoch:>3}  {event.seconds:7.1f} s  loss {event.train_loss:.4f}  dev loss {event.dev_loss:.4f}"
+                f"  entity precision {dev.precision:.1%} recall {dev.recall:.1%} F1 {dev.f1:.1%}{mark}",
+                flush=True,
+            )
+    return event
+
+
+def _checked_out(folder: str) -> Path:
+    """Refuse before training what could not be written after it."""
+    out = Path(folder)
+    if out.exists() and not out.is_dir():
+        raise BadInput(f"--out must name a folder; {folder} is a file.")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise BadInput(f"--out {folder} cannot be made: {problem.strerror}.") from None
+    return out
+
+
+# --- evaluate, tag ---------------------------------------------------------------------
+
+
+def evaluate(chosen: argparse.Namespace) -> int:
+    """Score a stored tagger on a part of a corpus; print the whole report."""
+    from ner_core.data.corpus import resplit
+    from ner_core.scores.report import evaluate as score
+    from ner_core.tagger.predict import predict
+    from ner_core.tagger.recipes import recipe
+    from ner_core.tagger.store import load_tagger
+
+    tagger = load_tagger(chosen.model)
+    corpus = _read_corpus(chosen.corpus, None)
+    if tagger.card.get("is_published") and "given" not in str(tagger.card.get("split")):  # what it has not seen
+        corpus = resplit(corpus, recipe(tagger.card["recipe"], published=True).split)
+    sentences = corpus.part(chosen.part)
+    if not sentences:
+        raise BadInput(f"The part {chosen.part} of {corpus.name} has no sentence. Choose another --part.")
+    pad_to = tagger.encoder.max_length or max(map(len, corpus.sentences))
+    report = score(predict(tagger, sentences, with_confidences=False), train=corpus.train, pad_to=pad_to)
+    facts = {"model": chosen.model, "corpus": corpus.name, "part": chosen.part, **report_facts(report)}
+    if chosen.json:
+        _print_json(facts)
+    else:
+        _print_report(facts)
+    return 0
+
+
+def report_facts(report: Report) -> dict:
+    """The whole report as JSON, the ratios beside the counts they follow from.
+
+    >>> report_facts(Report(Counts(8, 2, 8), {"per": Counts(8, 2, 8)}))["overall"]["recall"]
+    0.5
+    """
+    return {
+        "overall": _count_facts(report.overall),
+        "macro_f1": report.macro_f1,
+        "by_label": {label: _count_facts(counts) for label, counts in report.by_label.items()},
+        "token_accuracy": report.token_accuracy,
+        "padded_accuracy": report.padded_accuracy,
+        "errors": dict(report.errors),
+        "seen": report.seen and _count_facts(report.seen),
+        "unseen": report.unseen and _count_facts(report.unseen),
+        "sentences": report.n_sentences,
+        "tokens": report.n_tokens,
+    }
+
+
+def _count_facts(counts: Counts) -> dict:
+    ratios = {"precision": counts.precision, "recall": counts.recall, "f1": counts.f1}
+    return {**ratios, "tp": counts.tp, "fp": counts.fp, "fn": counts.fn}
+
+
+def _print_report(facts: dict) -> None:
+    print(f"{facts['model']} on {facts['corpus']}, {facts['part']}: {facts['sentences']:,} sentences")
+    print(f"{'':<14}precision  recall      F1    gold")
+    for name, counts in [("all", facts["overall"]), *facts["by_label"].items()]:
+        ratios = f"{counts['precision']:9.1%} {counts['recall']:7.1%} {counts['f1']:7.1%}"
+        print(f"{name:<14}{ratios} {counts['tp'] + counts['fn']:7,}")
+    print(f"token accuracy {facts['token_accuracy']:.2%}, with padding {facts['padded_accuracy']:.2%}")
+    print(f"errors: {_listed(facts['errors'])}")
+
+
+def tag(chosen: argparse.Namespace) -> int:
+    """Tag one text a line and write one prediction a text."""
+    from ner_core.tagger.store import load_tagger
+
+    tagger = load_tagger(chosen.model)
+    form = "jsonl" if chosen.json else chosen.to
+    if form == "spacy" and sys.stdout.isatty():
+        raise BadInput("spaCy's DocBin is no text: send it to a file with > file.spacy.")
+    lines = _lines(chosen.file)
+    if form == "jsonl":
+        _tag_as_they_come(tagger, lines)
+    else:
+        _tag_all(tagger, lines, form)
+    return 0
+
+
+def _tag_as_they_come(tagger, lines: Iterable[str]) -> None:
+    from ner_core.show import export
+    from ner_core.tagger.predict import predict
+
+    for texts in _bunches(lines):
+        _write_out(export.to_jsonl(predict(tagger, texts)).encode())
+
+
+def _tag_all(tagger, lines: Iterable[str], form: str) -> None:
+    from ner_core.show import export
+    from ner_core.tagger.predict import predict
+
+    predictions = [found for texts in _bunches(lines) for found in predict(tagger, texts)]
+    if form == "spacy":
+        _write_out(export.to_docbin(predictions))
+        return
+    writers = {"conll": export.to_conll, "csv": export.to_csv, "html": export.html_page}
+    _write_out(writers[form](predictions).encode("utf-8", "replace"))
+
+
+def _lines(path: str) -> Iterator[str]:
+    """The lines of a file or of standard input (`-`), without their ends; UTF-8."""
+    file = sys.stdin.buffer if path == "-" else _open(path)
+    with file:
+        for number, line in enumerate(file, 1):
+            try:
+                yield line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+            except UnicodeDecodeError:
+                raise BadInput(f"Line {number} of {path} is not UTF-8. Save the text as UTF-8 and try again.") from None
+
+
+def _open(path: str):
+    try:
+        return Path(path).open("rb")
+    except OSError as problem:
+        raise BadInput(f"{path} cannot be read: {problem.strerror}.") from None
+
+
+def _bunches(lines: Iterable[str]) -> Iterator[list[str]]:
+    bunch: list[str] = []
+    for line in lines:
+        bunch.append(line)
+        if len(bunch) == _LINES_AT_ONCE:
+            yield bunch
+            bunch = []
+    if bunch:
+        yield bunch
+
+
+# --- runs, models ------------------------------------------------------------------------
+
+
+def show_runs(chosen: argparse.Namespace) -> int:
+    """Print the stored runs and their states, newest first."""
+    from ner_core.tagger.store import list_models
+    from ner_core.training.runs import home, list_runs
+
+    scores = {info.folder.parent.name: info.f1 for info in list_models(home() / "runs")}
+    rows = [
+        {
+            "id": run.id,
+            "name": run.name,
+            "state": run.state,
+            "recipe": run.config.recipe,
+            "is_published": run.config.is_published,
+            "corpus": run.config.corpus_name,
+            "f1": scores.get(run.id),
+            "model": run.best and str(run.best),
+        }
+        for run in list_runs()
+    ]
+    if chosen.json:
+        _print_json({"runs": rows})
+        return 0
+    for row in rows:
+        print(f"{row['id']}  {row['state']:<12}{_percent(row['f1']):>7}  {row['name']}")
+    return 0 if rows else _nothing("No run is stored. Start one on the page Train.")
+
+
+def show_models(chosen: argparse.Namespace) -> int:
+    """Print the stored taggers; those that cannot be opened are named on stderr with the reason."""
+    from ner_core.tagger.store import broken_models, list_models
+    from ner_core.training.runs import PROJECT, home
+
+    roots = [PROJECT / "models", home() / "models", home() / "runs"]
+    rows = [
+        {
+            "folder": str(info.folder),
+            "name": info.name,
+            "recipe": info.recipe,
+            "is_published": info.is_published,
+            "corpus": info.corpus,
+            "f1": info.f1,
+        }
+        for root in roots
+        for info in list_models(root)
+    ]
+    broken = [info for root in roots for info in broken_models(root)]
+    for info in broken:
+        _say(f"{info.folder}: {info.problem}")
+    if chosen.json:
+        _print_json({"models": rows, "broken": [{"folder": str(i.folder), "problem": i.problem} for i in broken]})
+        return 0
+    for row in rows:
+        print(f"{row['name']:<32}{row['recipe']:<22}{_percent(row['f1']):>7}  {row['folder']}")
+    return 0 if rows else _nothing("No model is stored. Train one with: python -m ner_core train --help")
+
+
+# --- what the commands share ----------------------------------------------------------------
+
+
+def _read_corpus(source: str, form: str | None, **parts: str | None) -> Corpus:
+    from ner_core.data.corpus import load_corpus
+
+    for path in (source, *parts.values()):
+        if path and path != "newsroom" and not Path(path).is_file():
+            raise BadInput(f"There is no file {path}. Give a file, or newsroom for the corpus that ships.")
+    given = {name: path for name, path in parts.items() if path}
+    return load_corpus(source, format=form, **given)
+
+
+def _read_whole(source: str, form: str | None) -> Corpus:
+    """Read a file without dealing its sentences to parts, so that their order stays."""
+    from ner_core.data.corpus import load_corpus
+
+    if source != "newsroom" and not Path(source).is_file():
+        raise BadInput(f"There is no file {source}. Give a file, or newsroom for the corpus that ships.")
+    return load_corpus(source, format=form, split=SplitConfig(test=0.0, dev=0.0))
+
+
+def _print_json(value: dict) -> None:
+    print(json.dumps(value, ensure_ascii=True), flush=True)
+
+
+def _write_out(data: bytes) -> None:
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def _say(message: str) -> None:
+    print(" ".join(message.split()), file=sys.stderr, flush=True)
+
+
+def _nothing(message: str) -> int:
+    _say(message)
+    return 0
+
+
+def _listed(counts: dict) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items()) or "none"
+
+
+def _percent(ratio: float | None) -> str:
+    return "–" if ratio is None else f"{ratio:.1%}"
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaint is one line."""
+
+    def error(self, message: str) -> NoReturn:
+        _say(f"{message} (see: {self.prog} --help)")
+        sys.exit(2)
+
+
+def _positive(kind: type):
+    def read(text: str):
+        value = kind(text)
+        if not 0 < value < 1e9:
+            raise ValueError
+        return value
+
+    read.__name__ = "positive number"
+    return read
+
+
+def _seed(text: str) -> int:
+    value = int(text)
+    if not 0 <= value < 2**32:
+        raise ValueError
+    return value
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    parser = _Parser(prog="python -m ner_core", description="Named Entity Recognition: read, train, measure, tag.")
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument(
+        "--json", action="store_true", default=argparse.SUPPRESS, help="print JSON (train: one event a line)"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser)
+
+    def add(name: str, work, words: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, parents=[shared], help=words, description=work.__doc__)
+        command.set_defaults(work=work)
+        return command
+
+    command = add("corpus", show_corpus, "what a file holds")
+    command.add_argument("file", metavar="FILE", help="a corpus file, or newsroom for the one that ships")
+    command.add_argument("--format", help="the file's form, where looking at it is not enough")
+    command = add("convert", convert, "write a corpus in another form")
+    command.add_argument("file", metavar="IN")
+    command.add_argument("output", metavar="OUT")
+    command.add_argument("--from", help="the form of IN, where looking at it is not enough")
+    command.add_argument("--to", choices=FORMS, help="the form of OUT, where its ending does not say it")
+    add("recipes", show_recipes, "the networks that can be trained")
+    _add_train(add("train", train, "train a tagger and store the best"))
+    command = add("evaluate", evaluate, "score a stored tagger")
+    command.add_argument("model", metavar="MODEL", help="the folder of a stored tagger")
+    command.add_argument("--corpus", required=True, help="a corpus file, or newsroom")
+    command.add_argument("--part", choices=("train", "dev", "test", "all"), default="test")
+    command = add("tag", tag, "find entities in texts, one a line")
+    command.add_argument("model", metavar="MODEL", help="the folder of a stored tagger")
+    command.add_argument("file", metavar="FILE", nargs="?", default="-", help="a text file, or - for standard input")
+    command.add_argument("--to", choices=("jsonl", "conll", "csv", "html", "spacy"), default="jsonl")
+    add("runs", show_runs, "stored runs and their states")
+    add("models", show_models, "stored taggers")
+    return parser
+
+
+def _add_train(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--corpus", required=True, help="a corpus file, or newsroom")
+    command.add_argument("--recipe", default="bilstm-crf", help="its name, see: recipes (default: %(default)s)")
+    command.add_argument("--out", required=True, metavar="FOLDER", help="where the tagger is stored")
+    command.add_argument("--dev", metavar="FILE", help="a dev part of its own")
+    command.add_argument("--test", metavar="FILE", help="a test part of its own")
+    command.add_argument("--epochs", type=_positive(int), metavar="N")
+    command.add_argument("--seconds", type=_positive(float), metavar="S", help="training time, then the best is kept")
+    command.add_argument("--seed", type=_seed, metavar="N", help="a whole number from 0 to 4,294,967,295")
+    command.add_argument("--published", action="store_true", help="as the tutorial has it, mistakes included")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code."""
+    parser = build_parser()
+    chosen = parser.parse_args(arguments)
+    if not hasattr(chosen, "work"):
+        parser.print_help()
+        return 0
+    try:
+        return chosen.work(chosen)
+    except BrokenPipeError:  # `| head` has read enough
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123
+        return 0
+    except KeyboardInterrupt:
+        _say("Broken off.")
+        return 1
+    except (UploadError, BadInput) as problem:
+        _say(str(problem))
+        return 2
+    except Exception as problem:
+        _say(_one_line(problem))
+        return 2 if isinstance(problem, ValueError) and _is_ours(problem) else 1
+
+
+def _is_ours(problem: Exception) -> bool:
+    """Whether one of our own checks refused what was given (all of these raise with "Received:" or StoreError)."""
+    return type(problem).__name__ in ("StoreError", "RunError") or "Received:" in str(problem)
+
+
+def _one_line(problem: Exception) -> str:
+    from ner_core.training.worker import explain
+
+    text = explain(problem)
+    return text.split(" Details stand in worker.log")[0]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

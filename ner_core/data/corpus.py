@@ -1,0 +1,281 @@
+"""Files -> a corpus in three parts that do not leak into each other.
+
+Chapter I.6. It answers: *which sentences may a tagger learn from, and which may only measure it?*
+
+Source: scikit-learn's `train_test_split` and Keras' `validation_split`, which the tutorials use; and Elangovan et
+al. 2021, "Memorization vs. Generalization" (https://aclanthology.org/2021.eacl-main.113), on why they leak.
+
+Differs from them: by default equal sentences stay together (`SplitConfig(kind="grouped")`), so that no sentence
+is learned and then asked; the split has a seed of its own, which is not the seed of training; parts that come
+as files stay as they are, and what leaks between them is told in a Note. The form of a file is found by looking
+into it, whatever its name.
+
+>>> text = b"Ada\\tB-per\\nLovelace\\tI-per\\nlives\\tO\\nin\\tO\\nLondon\\tB-geo\\n.\\tO\\n"
+>>> corpus = load_corpus(("ada.conll", text))
+>>> corpus.labels, len(corpus.train), corpus.form
+(('geo', 'per'), 1, 'CoNLL, 2 columns (tab), UTF-8, IOB2')
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ner_core.data.formats.conll import read_conll
+from ner_core.data.formats.decoding import LARGEST_FILE, FormatResult, Repairs, decode, refuse, unpack
+from ner_core.data.formats.kaggle import is_long_csv, read_long_csv
+from ner_core.records import GMB_LABELS, Corpus, Note, Sentence, SplitConfig, UploadError
+
+Source = str | Path | tuple[str, bytes]
+
+NEWSROOM = Path(__file__).parents[1] / "corpora" / "newsroom.conll"
+READERS = {"kaggle": read_long_csv, "conll": read_conll}
+GIVEN = "given by the files"
+
+
+# --- reading ----------------------------------------------------------------------
+
+
+def load_corpus(
+    source: Source = "newsroom",
+    *,
+    dev: Source | None = None,
+    test: Source | None = None,
+    name: str | None = None,
+    format: str | None = None,
+    split: SplitConfig = SplitConfig(),  # noqa: B008 (frozen)
+    labels: Sequence[str] | None = None,
+) -> Corpus:
+    """Read one file and split it, or two or three files and keep them as they are.
+
+    `source` is a path, a pair of name and bytes, or "newsroom", the corpus that ships; gzip, bzip2, xz and zip are
+    unpacked. Given only a `test` file, dev is cut from `source` as `split` says. `format` is "kaggle" or "conll"
+    where the content should not decide. `labels` keeps these labels alone, in this order.
+
+    Raises UploadError, a sentence for the person who chose the file, where one cannot be read.
+    """
+    results = {part: _read(given, format) for part, given in (("train", source), ("dev", dev), ("test", test)) if given}
+    notes = [
+        replace(note, what=f"{part}: {note.what}") if len(results) > 1 else note
+        for part, result in results.items()
+        for note in result.notes
+    ]
+    sentences = {part: result.sentences for part, result in results.items()}
+    if labels is not None:
+        sentences = {part: _keep_labels(found, labels, notes) for part, found in sentences.items()}
+    corpus = Corpus(name or _name(source), sentences["train"], (), (), (), results["train"].form)
+    corpus = resplit(corpus, split) if len(results) == 1 else _join_parts(corpus, sentences, split, notes)
+    return replace(corpus, labels=tuple(labels or order_labels(corpus.sentences)), notes=tuple(notes))
+
+
+def _join_parts(corpus: Corpus, sentences: dict, split: SplitConfig, notes: list[Note]) -> Corpus:
+    """Keep the given parts; cut dev from train where only a test file was given; tell the leak."""
+    train, dev, test = sentences["train"], sentences.get("dev", ()), sentences.get("test", ())
+    told = GIVEN
+    if "dev" not in sentences:
+        train, dev, _ = split_corpus(train, replace(split, test=0.0))
+        told = f"test given by its file; dev: {_describe(replace(split, test=0.0))}"
+    corpus = replace(corpus, train=train, dev=dev, test=test, split=told)
+    for part, found in leak(corpus).items():
+        if found:
+            share = len(found) / len(corpus.part(part))
+            notes.append(
+                Note(f"{part} sentence that stands word for word in train ({share:.1%} of {part})", len(found))
+            )
+    return corpus
+
+
+def _read(source: Source, format: str | None) -> FormatResult:
+    """Read one file; its name stands in front of what may be wrong with it."""
+    if format not in (None, *READERS):
+        raise ValueError(f"A format is {' or '.join(READERS)}, or None. Received: {format!r}.")
+    name, data = _fetch(source)
+    repairs = Repairs()
+    try:
+        data = unpack(data, repairs)
+        result = READERS[format or recognise(data)](data)
+    except UploadError as error:
+        raise UploadError(f"{name}: {error}") from None
+    return replace(result, notes=repairs.notes + result.notes)
+
+
+def _fetch(source: Source) -> tuple[str, bytes]:
+    """The name and the bytes of a source."""
+    if isinstance(source, tuple):
+        return Path(source[0].replace("\\", "/")).name or "file", bytes(source[1])
+    path = NEWSROOM if source == "newsroom" else Path(source)
+    try:
+        if path.is_dir():
+            raise UploadError(f"{path}: this is a folder; received a path without a file; give a file in it.")
+        if path.stat().st_size > LARGEST_FILE:
+            limit = f"{LARGEST_FILE // 1_000_000} MB"
+            raise UploadError(f"{path}: the file is larger than {limit}; received too much; give a part of it.")
+        return path.name, path.read_bytes()
+    except FileNotFoundError:
+        raise UploadError(f"{path}: no such file; received a path that leads nowhere; check its spelling.") from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise UploadError(
+            f"{path}: the file cannot be opened; received: {why}; check the path and its rights."
+        ) from None
+
+
+def _name(source: Source) -> str:
+    """What a corpus is called where nobody named it: its file without endings."""
+    name = source[0] if isinstance(source, tuple) else str(source)
+    return Path(name.replace("\\", "/")).name.split(".")[0] or "corpus"
+
+
+def recognise(data: bytes) -> str:
+    """Look at a file's text and name its reader.
+
+    >>> recognise(b"Sentence #,Word,POS,Tag"), recognise(b"Ada B-per")
+    ('kaggle', 'conll')
+    """
+    # A cut in the middle of a character may make the beginning look damaged: that is no matter here.
+    text = decode(data[:100_000], Repairs())[0].lstrip()
+    if is_long_csv(text):
+        return "kaggle"
+    if text.startswith(("{", "[{", "[[")):
+        raise refuse("JSON files cannot be read yet", "a file that begins with { or [", "export it as CoNLL (IOB2)")
+    return "conll"
+
+
+def _keep_labels(sentences: Iterable[Sentence], labels: Sequence[str], notes: list[Note]) -> tuple[Sentence, ...]:
+    """Drop the entities whose label is not among `labels`."""
+    kept, n_dropped = [], 0
+    for sentence in sentences:
+        spans = tuple(span for span in sentence.spans if span.label in labels)
+        n_dropped += len(sentence.spans) - len(spans)
+        kept.append(sentence if len(spans) == len(sentence.spans) else replace(sentence, spans=spans))
+    if n_dropped:
+        notes.append(Note(f"entity with a label other than {', '.join(labels)}, left out", n_dropped))
+    return tuple(kept)
+
+
+def order_labels(sentences: Iterable[Sentence]) -> tuple[str, ...]:
+    """GMB's labels in their fixed order; other labels as they first appear."""
+    found = dict.fromkeys(span.label for sentence in sentences for span in sentence.spans)
+    if found.keys() <= set(GMB_LABELS):
+        return tuple(label for label in GMB_LABELS if label in found)
+    return tuple(found)
+
+
+# --- splitting --------------------------------------------------------------------
+
+
+def split_corpus(sentences: Sequence[Sentence], split: SplitConfig) -> tuple[tuple[Sentence, ...], ...]:
+    """Deal sentences to (train, dev, test).
+
+    With n sentences, test gets ceil(test * n), as in scikit-learn, but leaves train at least one. Dev gets floor(dev * n) drawn at random; or,
+    where `dev_from` is "end", the last of train behind floor((1 - dev) * n_train), as in Keras. "random" deals one
+    by one, in the order drawn; "grouped" deals all equal sentences at once, as many as fit, in the file's order.
+    """
+    return tuple(tuple(sentences[i] for i in rows) for rows in _deal(sentences, split))
+
+
+def _deal(sentences: Sequence[Sentence], split: SplitConfig) -> tuple[list[int], list[int], list[int]]:
+    """Row numbers of train, dev and test."""
+    _check_split(split)
+    n = len(sentences)
+    rows = list(range(n))
+    if split.order == "string ids":
+        rows.sort(key=lambda row: f"Sentence: {row + 1}")
+    groups = [[row] for row in rows]
+    if split.kind == "grouped":
+        by_words: dict[tuple[str, ...], list[int]] = {}
+        for row in rows:
+            by_words.setdefault(sentences[row].words, []).append(row)
+        groups = list(by_words.values())
+    drawn = [groups[i] for i in np.random.RandomState(split.seed).permutation(len(groups))]
+    test, drawn = _take(drawn, min(math.ceil(split.test * n), n - 1))
+    n_rest = n - len(test)
+    if split.dev_from == "end":
+        dev, drawn = _take(drawn[::-1], n_rest - int(n_rest * (1 - split.dev)))
+        dev, drawn = dev[::-1], drawn[::-1]
+    else:
+        dev, drawn = _take(drawn, int(split.dev * n))
+    parts = ([row for group in drawn for row in group], dev, test)
+    return tuple(map(sorted, parts)) if split.kind == "grouped" else parts
+
+
+def _take(groups: list[list[int]], n: int) -> tuple[list[int], list[list[int]]]:
+    """Take groups from the front until `n` rows are full; a group that does not fit stays."""
+    taken, left = [], []
+    for group in groups:
+        if len(taken) + len(group) <= n:
+            taken += group
+        else:
+            left.append(group)
+    return taken, left
+
+
+def _check_split(split: SplitConfig) -> None:
+    for value, known in ((split.kind, ("grouped", "random")), (split.order, ("file", "string ids"))):
+        if value not in known:
+            raise ValueError(f"A split is {' or '.join(known)}. Received: {value!r}.")
+    if split.dev_from not in ("shuffle", "end"):
+        raise ValueError(f"dev_from is shuffle or end. Received: {split.dev_from!r}.")
+    if not (0 <= split.test < 1 and 0 <= split.dev < 1 and split.test + split.dev < 1):
+        raise ValueError(f"Shares of test and dev must leave something to train. Received: {split.test}, {split.dev}.")
+
+
+def resplit(corpus: Corpus, split: SplitConfig) -> Corpus:
+    """Deal all sentences of a corpus afresh, from the order in which they stood in the file."""
+    sentences = corpus.sentences
+    order = corpus.order if len(corpus.order) == len(sentences) else range(len(sentences))
+    in_file = [sentence for _, sentence in sorted(zip(order, sentences, strict=True), key=lambda pair: pair[0])]
+    parts = _deal(in_file, split)
+    train, dev, test = (tuple(in_file[row] for row in rows) for rows in parts)
+    rows = tuple(row for part in parts for row in part)
+    return replace(corpus, train=train, dev=dev, test=test, split=_describe(split), order=rows)
+
+
+def _describe(split: SplitConfig) -> str:
+    """A split in words.
+
+    >>> _describe(SplitConfig())
+    'grouped (equal sentences on one side), seed 1, test 20%, dev 8%'
+    """
+    kind = (
+        "grouped (equal sentences on one side)"
+        if split.kind == "grouped"
+        else "random (equal sentences may be on two sides)"
+    )
+    dev = f"dev {split.dev:.0%}" + (" from the end of train" if split.dev_from == "end" else "")
+    test = [f"test {split.test:.0%}"] if split.test else []
+    order = ["sentence ids sorted as strings"] if split.order == "string ids" else []
+    return ", ".join([kind, f"seed {split.seed}", *test, dev, *order])
+
+
+# --- what leaks, and which sentences these were ----------------------------------------
+
+
+def leak(corpus: Corpus) -> dict[str, tuple[Sentence, ...]]:
+    """The sentences of dev and of test whose words stand, all of them and in order, in train too."""
+    known = {sentence.words for sentence in corpus.train}
+    return {part: tuple(s for s in corpus.part(part) if s.words in known) for part in ("dev", "test")}
+
+
+def fingerprint(sentences: Iterable[Sentence]) -> str:
+    """SHA-256 of words and gold spans, in their order: two corpora with one fingerprint are the same.
+
+    >>> fingerprint([Sentence(("London",))])[:8]
+    '...'
+    """
+    digest = hashlib.sha256()
+    for s in sentences:
+        line = json.dumps([s.words, [(span.start, span.end, span.label) for span in s.spans]])
+        digest.update(line.encode("ascii") + b"\n")
+    return digest.hexdigest()
+
+
+def fingerprints(corpus: Corpus) -> dict[str, str]:
+    """The fingerprint of each part."""
+    return {part: fingerprint(corpus.part(part)) for part in ("train", "dev", "test")}

@@ -1,0 +1,89 @@
+"""Prediction: offsets over any text, nothing lost, notes where a tutorial would fail."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ner_core.records import Corpus, Sentence, Span
+from ner_core.tagger.networks import weight_shapes
+from ner_core.tagger.predict import predict
+from ner_core.tagger.recipes import RECIPES, new_tagger, recipe, resize
+
+ADA = Sentence(("Ada", "Lovelace", "lives", "in", "London", "."), (Span(0, 2, "per"), Span(4, 5, "geo")))
+CORPUS = Corpus("ada", (ADA,), (ADA,), (ADA,), ("geo", "per"))
+
+
+def random_tagger(name="bilstm-crf", published=False, **changes):
+    """A tagger that was never trained, with weights of one fixed random seed."""
+    tagger = new_tagger(CORPUS, resize(recipe(name, published), word_width=8, lstm_width=8, **changes))
+    random = np.random.default_rng(7)
+    tagger.weights = {
+        key: random.normal(size=shape).astype(np.float32) for key, shape in weight_shapes(tagger.network).items()
+    }
+    return tagger
+
+
+@pytest.mark.parametrize("name, published", RECIPES)
+@pytest.mark.parametrize(
+    "text",
+    ["", " \n\t ", "Ada", "Ada  Lovelace\tlives\nin London. Bob, too! 😀 Zürich?", "\u00a0x\u200b", "A." * 400],
+)
+def test_any_text_is_answered_with_offsets_into_itself(name, published, text):
+    [found] = predict(random_tagger(name, published), [text])
+    assert len(found.tokens) == len(found.tags) and len(found.spans) == len(found.confidences)
+    assert all(text[token.start : token.end] == token.text for token in found.tokens)
+    assert all(0 <= p <= 1 + 1e-9 for p in found.confidences)
+    for entity in found.entities:
+        assert text[entity["start"] : entity["end"]] == entity["text"] != ""
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.text(max_size=80))
+def test_no_character_but_white_space_is_lost(text):
+    [found] = predict(random_tagger(), [text])
+    covered = "".join(token.text for token in found.tokens)
+    kept = "".join(text[token.start : token.end] for token in found.tokens)
+    assert kept == covered
+    left = list(text)
+    for token in found.tokens:
+        left[token.start : token.end] = " " * len(token.text)
+    assert not "".join(left).strip()
+
+
+def test_sentences_keep_their_words_and_their_gold():
+    [found] = predict(random_tagger(), [ADA])
+    assert found.words == ADA.words and found.gold == ADA.spans
+
+
+def test_the_order_of_texts_is_kept_and_company_changes_little():
+    tagger = random_tagger()
+    texts = ["Ada lives.", "In London Ada lives, and lives, and lives.", "x"]
+    together, alone = predict(tagger, texts), [predict(tagger, [text])[0] for text in texts]
+    assert [p.text for p in together] == texts
+    for a, b in zip(together, alone, strict=True):
+        assert a.tags == b.tags and a.confidences == pytest.approx(b.confidences, abs=1e-4)
+
+
+def test_published_recipes_say_what_the_tutorial_would_do():
+    [found] = predict(random_tagger("gmb-bilstm-softmax", True), ["Ada met Zorblax."])
+    assert "KeyError" in found.notes[0] and "met, Zorblax" in found.notes[0]
+    [found] = predict(random_tagger("tensorflow-bilstm", True), ["Ada met Zorblax."])
+    assert "drops these words" in found.notes[0]
+    [found] = predict(random_tagger("gmb-bilstm-softmax", True, max_length=5), ["Ada " * 12])
+    assert "keeps only the last 5 words" in found.notes[-1] and len(found.tags) == 12
+    assert predict(random_tagger(), ["Ada met Zorblax."])[0].notes == ()
+
+
+def test_unknown_words_are_named():
+    [found] = predict(random_tagger(), ["Ada met London"])
+    assert found.unknown == (1,)
+
+
+def test_wrong_use_is_told():
+    with pytest.raises(ValueError, match="no weights yet"):
+        predict(new_tagger(CORPUS, recipe("bilstm-crf")), ["x"])
+    with pytest.raises(TypeError, match="list of texts"):
+        predict(random_tagger(), "one text")
+    with pytest.raises(TypeError, match="Received: int"):
+        predict(random_tagger(), [3])
