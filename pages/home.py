@@ -45,10 +45,11 @@ def show_example() -> None:
     if not text.strip():
         st.info("Write a sentence into the box above.")
         return
-    from ner_core.tagger.predict import predict
+    with st.spinner("Reading the sentence"):
+        from ner_core.tagger.predict import predict
 
+        [prediction] = predict(tagger, [text[:MAX_CHARACTERS]])
     labels = widgets.labels_of(tagger)
-    [prediction] = predict(tagger, [text[:MAX_CHARACTERS]])
     widgets.entity_html(prediction, labels=labels, large=True)
     st.caption(said(prediction, len(text)))
     widgets.legend(labels)

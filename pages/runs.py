@@ -1,6 +1,105 @@
-"""runs: stub until it is written."""
+"""Runs: every training, those that are going on too; open, rename, stop, keep, delete."""
 
-from pages._ui import navigation, widgets
+import time
+
+import streamlit as st
+
+from ner_core.training import jobs
+from ner_core.training.runs import Run, list_runs, rename
+from pages._ui import navigation, session, train_live, widgets
+from pages._ui.widgets import duration, number, percent, plain
 
 navigation.guard()
-widgets.page_header("Runs", "This page is being written.")
+
+EVERY_SECONDS = 2.0
+AT_ONCE = 20  # runs shown before "Show more"
+
+
+def show_runs(is_live: bool) -> None:
+    """The list, newest first."""
+    runs = list_runs()
+    if is_live and not any(run.is_active for run in runs):
+        st.rerun()
+    shown = session.recall("runs_shown", AT_ONCE)
+    for run in runs[:shown]:
+        show_row(run)
+    if len(runs) > shown:
+        st.button(
+            f"Show {min(AT_ONCE, len(runs) - shown)} more of {number(len(runs))}",
+            on_click=session.remember,
+            args=("runs_shown", shown + AT_ONCE),
+            key="runs_more",
+        )
+
+
+def show_row(run: Run) -> None:
+    """One run: what it is, how it went, what can be done with it."""
+    state = run.state
+    with st.container(border=True, gap="xsmall", key=f"run_{run.id}"):
+        st.markdown(f"**{plain(run.name)}** · {train_live.STATES[state]}")
+        st.caption(plain(" · ".join(facts(run, state))))
+        with st.container(horizontal=True):
+            if st.button("Open", key=f"open_{run.id}"):
+                session.choose_run(run.id)
+                navigation.go("train")
+            if run.is_active:
+                st.button(
+                    "Stop",
+                    key=f"stop_{run.id}",
+                    on_click=jobs.stop_run,
+                    args=(run.id,),
+                    disabled=state == "stopping",
+                    help="Ends after the current step; the best epoch so far is kept.",
+                )
+            if run.best and not run.is_active:
+                if st.button("Evaluate", key=f"evaluate_{run.id}"):
+                    train_live.use(run)
+                    session.choose_corpus(run.config.corpus)
+                    navigation.go("evaluate")
+                train_live.keep_box(run)
+            rename_box(run)
+            delete_box(run)
+
+
+def facts(run: Run, state: str) -> list[str]:
+    """Settings, best score with its number of names, time taken, when."""
+    record = train_live.record_of(run, keeps_steps=False)
+    found = [train_live.in_words(run)]
+    if record.best:
+        dev = record.best.dev
+        found.append(
+            f"entity F1 {percent(dev.f1)} on {number(dev.overall.n_gold)} names of dev (epoch {record.best.epoch})"
+        )
+    elif state not in ("waiting", "starting", "running", "stopping"):
+        found.append("no epoch was finished")
+    if record.seconds:
+        found.append(duration(record.seconds))
+    return [*found, time.strftime("%d %b %Y, %H:%M", time.localtime(run.created))]
+
+
+def rename_box(run: Run) -> None:
+    with st.popover("Rename"):
+        name = st.text_input("New name", run.name, max_chars=80, key=f"name_{run.id}")
+        st.button("Save the name", key=f"rename_{run.id}", on_click=rename, args=(run.id, name))
+
+
+def delete_box(run: Run) -> None:
+    with st.popover("Delete"):
+        going = " It is stopped first." if run.is_active else ""
+        st.markdown(f"Its curves and its model go for good.{going} Models you kept from it stay.")
+        st.button("Delete this run", key=f"delete_{run.id}", on_click=train_live.remove, args=(run.id,))
+
+
+widgets.page_header("Runs", "Every training that was started here, also those that are still going on.")
+if problem := session.recall("runs_problem"):
+    widgets.error_sentence(problem)
+    session.remember("runs_problem", None)
+if not (known := list_runs()):
+    widgets.empty_state(
+        "Nothing has been trained yet. The shipped corpus takes about a minute.", "Train a tagger", page="train"
+    )
+elif any(run.is_active for run in known):
+    st.fragment(show_runs, run_every=EVERY_SECONDS)(is_live=True)
+else:
+    show_runs(is_live=False)
+widgets.code_shown("training.runs:list_runs", "training.runs:state", "training.runs:delete_run")

@@ -1,6 +1,71 @@
-"""train: stub until it is written."""
+"""Train: choose a recipe, start, and watch it learn; the training goes on without this page."""
 
-from pages._ui import navigation, widgets
+import os
+
+import streamlit as st
+
+from ner_core.training import jobs
+from ner_core.training.runs import RunError, read_run
+from pages._ui import navigation, session, train_form, train_live, widgets
 
 navigation.guard()
-widgets.page_header("Train", "This page is being written.")
+
+
+def show_run(run_id: str) -> None:
+    """The run in view, or why it cannot be shown."""
+    try:
+        run = read_run(run_id)
+    except RunError as problem:
+        widgets.error_sentence(problem)
+        st.button("Set up a training", type="primary", on_click=session.choose_run, args=(None,), key="train_again")
+        return
+    train_live.show(run)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button("Set up another training", on_click=session.choose_run, args=(None,), key="train_again")
+        navigation.link("runs", "All runs")
+
+
+def show_form() -> None:
+    """Recipe, settings, layers, Start."""
+    corpus = widgets.corpus_chip()
+    corpus_id = session.corpus_id()
+    if os.environ.get("NER_LAB_STANDBY") != "off":
+        jobs.ensure_standby(corpus_id)
+    if not corpus.train:
+        widgets.error_sentence(f"The training part of {corpus.name} has no sentence: choose another corpus.")
+        return
+    left, right = st.columns([3, 4], gap="large")
+    with left:
+        chosen = train_form.choose_recipe()
+        settings = train_form.choose_settings(chosen)
+        is_started = st.button("Start training", type="primary", key="train_start")
+        counts = (
+            f"{widgets.number(len(corpus.train))} sentences to learn from, {widgets.number(len(corpus.dev))} to measure"
+        )
+        st.caption(f"{counts} after each epoch. It goes on when you leave this page; Runs lists it.")
+    with right:
+        train_form.tell_recipe(chosen, corpus)
+        train_form.show_layers(corpus, corpus_id, settings.recipe)
+    if is_started:
+        start(train_form.run_config(settings, corpus, corpus_id))
+
+
+def start(config) -> None:
+    """Hand the run to a process of its own and show it."""
+    try:
+        run_id = jobs.start_run(config)
+    except (jobs.JobError, OSError) as problem:
+        widgets.error_sentence(problem)
+        return
+    session.choose_run(run_id)
+    st.rerun()
+
+
+widgets.page_header("Train", "A network reads the marked sentences again and again until it marks names by itself.")
+if session.run_id():
+    show_run(session.run_id())
+else:
+    show_form()
+widgets.code_shown(
+    "training.train:train", "training.train:_Run.steps", "training.jobs:start_run", "tagger.recipes:resize"
+)

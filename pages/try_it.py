@@ -12,7 +12,7 @@ SAMPLES = {
     "News": "On Monday the French president met Angela Merkel in Berlin. The European Union wants a new treaty by 2030.",
     "Two paragraphs": (
         "Maria Silva flew from Lisbon to New York in March.\n\n"
-        "She works for the World Health Organization 🙂 and spoke about Hurricane Katrina."
+        "She works for the World Health Organization and spoke about Hurricane Katrina."
     ),
     "Small letters": "ada lovelace lives in london and works for the bbc.",
     "Names nobody knows": "Zorblax Quendrin moved from Vintherholm to Plonsk with the Brandelwick Group.",
@@ -21,7 +21,7 @@ SAMPLES = {
 # What people look for, and the labels that would cover it.
 EXPECTED = {
     "amounts of money and percentages": {"money", "percent", "cardinal", "quantity", "amount"},
-    "products": {"product", "prod", "misc"},
+    "products": {"product", "prod", "misc", "art"},
     "e-mail addresses and telephone numbers": {"email", "phone"},
     "jobs and titles": {"job", "title", "norp"},
 }
@@ -53,11 +53,12 @@ def ask_text() -> str:
 
 def read(tagger: Tagger, text: str) -> Prediction:
     """Predict once for a text and a model, however often the page is drawn."""
-    from ner_core.tagger.predict import predict
-
     last = session.recall("try_prediction")
     if last is None or last[0] is not tagger or last[1] != text:
-        last = (tagger, text, predict(tagger, [text])[0])
+        with st.spinner("Reading the text"):
+            from ner_core.tagger.predict import predict
+
+            last = (tagger, text, predict(tagger, [text])[0])
         session.remember("try_prediction", last)
     return last[2]
 
@@ -150,13 +151,16 @@ def show_limits(tagger: Tagger, labels: tuple[str, ...]) -> None:
     from ner_core.show.highlight import label_words
 
     known = ", ".join(f"{widgets.plain(label)} ({widgets.plain(label_words(label))})" for label in labels)
-    missing = [what for what, covering in EXPECTED.items() if not covering & {label.lower() for label in labels}]
+    labels_lower = {label.lower() for label in labels}
+    missing = [what for what, covering in EXPECTED.items() if not covering & labels_lower]
     st.subheader("What this model never finds", anchor=False)
     lines = [f"It knows {len(labels)} kinds of names and no others: {known}."]
     if missing:
         lines.append(f"It never finds {', '.join(missing[:-1])}{' or ' if missing[1:] else ''}{missing[-1]}.")
-    if "products" in missing and "art" in labels:
-        lines.append("A product it marks at best as art, and seldom: there were few to learn from.")
+    if "art" in labels_lower:
+        lines.append(
+            "It seldom finds products and works of art: they share the label art, with few examples to learn from."
+        )
     lines += rarely_found(tagger, labels)
     st.markdown("\n".join(f"- {line}" for line in lines))
 
@@ -200,7 +204,9 @@ def show_sharing(prediction: Prediction, text: str) -> None:
                     f"This text is too long for a link: it has {len(text):,} characters, at most {session.MAX_LINK:,} fit."
                 )
             else:
-                st.markdown("The whole text stands in this link: everyone who gets or sees the link can read it.")
+                st.markdown(
+                    "The whole text stands in this link: everyone who gets or sees the link can read it. Copy it here:"
+                )
                 st.code(session.link_with_text(text), language=None, wrap_lines=True)
 
 

@@ -39,7 +39,38 @@ LENGTH_BANDS = ((1, 5), (6, 10), (11, 15), (16, 20), (21, 30), (31, 45), (46, 10
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 
 # Names that stand for several things, on purpose: surface in lower case -> the labels it may have.
-LANGUAGES = ("english", "portuguese", "spanish", "french", "arabic", "korean", "japanese", "german", "italian", "greek")
+LANGUAGES = (
+    "english",
+    "portuguese",
+    "spanish",
+    "french",
+    "arabic",
+    "korean",
+    "japanese",
+    "german",
+    "italian",
+    "greek",
+    "egyptian",
+    "swahili",
+    "turkish",
+    "dutch",
+    "polish",
+    "chinese",
+    "russian",
+    "vietnamese",
+    "hindi",
+    "latin",
+    "danish",
+    "hungarian",
+    "swedish",
+    "finnish",
+    "welsh",
+    "norwegian",
+    "thai",
+    "indonesian",
+    "quechua",
+    "hebrew",
+)
 AMBIGUOUS: dict[str, set[str]] = {
     "amazon": {"geo", "org"},
     "jordan": {"gpe", "per"},
@@ -50,7 +81,7 @@ AMBIGUOUS: dict[str, set[str]] = {
 }
 
 # Surfaces that are also ordinary words, so that standing outside a mention is no oversight.
-ALSO_PLAIN = {"apple", "may"}
+ALSO_PLAIN = {"apple", "may", "northern lights"}
 
 
 @dataclass(frozen=True, slots=True)

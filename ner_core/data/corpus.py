@@ -69,9 +69,10 @@ def load_corpus(
     sentences = {part: result.sentences for part, result in results.items()}
     if labels is not None:
         sentences = {part: _keep_labels(found, labels, notes) for part, found in sentences.items()}
-    corpus = Corpus(name or _name(source), sentences["train"], (), (), (), results["train"].form)
+    known = tuple(labels or order_labels(sentence for part in sentences.values() for sentence in part))
+    corpus = Corpus(name or _name(source), sentences["train"], (), (), known, results["train"].form)
     corpus = resplit(corpus, split) if len(results) == 1 else _join_parts(corpus, sentences, split, notes)
-    return replace(corpus, labels=tuple(labels or order_labels(corpus.sentences)), notes=tuple(notes))
+    return replace(corpus, notes=tuple(notes))
 
 
 def _join_parts(corpus: Corpus, sentences: dict, split: SplitConfig, notes: list[Note]) -> Corpus:
@@ -139,7 +140,8 @@ def recognise(data: bytes) -> str:
     ('kaggle', 'conll')
     """
     # A cut in the middle of a character may make the beginning look damaged: that is no matter here.
-    text = decode(data[:100_000], Repairs())[0].lstrip()
+    start = data.lstrip()[:100_000]
+    text = decode(start, Repairs())[0].lstrip() if start else ""
     if is_long_csv(text):
         return "kaggle"
     if text.startswith(("{", "[{", "[[")):
@@ -197,7 +199,7 @@ def _deal(sentences: Sequence[Sentence], split: SplitConfig) -> tuple[list[int],
     test, drawn = _take(drawn, min(math.ceil(split.test * n), n - 1))
     n_rest = n - len(test)
     if split.dev_from == "end":
-        dev, drawn = _take(drawn[::-1], n_rest - int(n_rest * (1 - split.dev)))
+        dev, drawn = _take(drawn[::-1], min(n_rest - int(n_rest * (1 - split.dev)), n_rest - 1))
         dev, drawn = dev[::-1], drawn[::-1]
     else:
         dev, drawn = _take(drawn, int(split.dev * n))

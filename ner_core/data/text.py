@@ -243,6 +243,6 @@ def _tokenizer():
     tokenizer.rules = {
         text: cut for text, cut in rules if len(cut) == 1 or not text.isalpha() or text.lower() == "cannot"
     }
-    for word in _ABBREVIATIONS:
+    for word in (*_ABBREVIATIONS, "'m", "'ve"):
         tokenizer.add_special_case(word, [{"ORTH": word}])
     return tokenizer

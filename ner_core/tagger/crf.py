@@ -105,7 +105,7 @@ def _messages(cells, moves):
     """
     highest = tf.reduce_max(cells, axis=-1, keepdims=True)  # (B,T+2,1)
     cells_by_time = tf.transpose(tf.exp(cells - highest), [1, 0, 2])  # (T+2,B,K+1)
-    both_ways = tf.stack([cells_by_time, cells_by_time[::-1]], axis=1)  # (T+2,2,B,K+1)
+    both_ways = tf.stack([cells_by_time, tf.reverse(cells_by_time, [0])], axis=1)  # (T+2,2,B,K+1)
     weights = tf.stack([tf.exp(moves), tf.exp(tf.transpose(moves))])  # (2,K+1,K+1)
 
     def step(message, cell):  # (2,B,K+1)
@@ -115,7 +115,7 @@ def _messages(cells, moves):
     messages = tf.concat([both_ways[:1], later], axis=0)
     log_z = tf.reduce_sum(tf.math.log(_total(messages[:, 0])), axis=[0, 2]) + tf.reduce_sum(highest, axis=[1, 2])
     messages = tf.transpose(messages / _total(messages), [1, 2, 0, 3])  # (2,B,T+2,K+1)
-    return messages[0], messages[1][:, ::-1], log_z
+    return messages[0], tf.reverse(messages[1], [1]), log_z
 
 
 def _meet(forward, backward, weights):

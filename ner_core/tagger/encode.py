@@ -175,7 +175,7 @@ def fit_encoder(corpus: Corpus, config: EncodingConfig) -> Encoder:
 
 def _ordered(entries: Iterable[str], counts: Mapping[str, int], order: str) -> list[str]:
     if order == "arbitrary":  # set() order differs with every start of Python; a checksum repeats
-        return sorted(entries, key=lambda entry: (zlib.crc32(entry.encode()), entry))
+        return sorted(entries, key=lambda entry: (zlib.crc32(entry.encode("utf-8", "surrogatepass")), entry))
     return sorted(entries, key=lambda entry: (-counts[entry], entry))
 
 

@@ -233,9 +233,14 @@ class Network:
                 )(values)
             case "lstm":
                 options = {"dropout": layer.rate, "recurrent_dropout": layer.recurrent_rate, "name": name}
-                return lstm.LSTM(layer.width, return_sequences=True, **options)(values, mask=mask)
+                kind = layers.LSTM if mask is None else lstm.LSTM  # without a mask: the tutorials' own layer
+                return kind(layer.width, return_sequences=True, **options)(values, mask=mask)
             case "bilstm":
                 options = {"dropout": layer.rate, "recurrent_dropout": layer.recurrent_rate, "name": name}
+                if mask is None:
+                    name = options.pop("name")
+                    inner = layers.LSTM(layer.width, return_sequences=True, **options)
+                    return layers.Bidirectional(inner, name=name)(values)
                 return lstm.BiLSTM(layer.width, **options)(values, mask=mask)
             case "dense":
                 return layers.Dense(layer.width or self.config.n_tags, activation=layer.activation, name=name)(values)

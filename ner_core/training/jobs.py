@@ -37,6 +37,7 @@ from ner_core.training.worker import claim, has_free_place, waiting_tickets
 
 MIN_DISK_MB = 200  # free space below which no run is started
 STANDBY_MB = 2000  # free memory below which nobody stands by
+WORKER = ("-m", "ner_core.training.worker")  # what Python is told to run
 
 _starting = threading.Lock()  # one page at a time looks for a standby and starts one
 
@@ -105,7 +106,7 @@ def _start(arguments: list[str], log) -> subprocess.Popen:
     else:
         apart = {"start_new_session": True}
     child = subprocess.Popen(
-        [sys.executable, "-m", "ner_core.training.worker", *arguments],
+        [sys.executable, *WORKER, *arguments],
         cwd=PROJECT,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -124,8 +125,10 @@ def ensure_standby(corpus: str | None = None) -> bool:
     """See that one worker stands by with TensorFlow loaded; returns whether one does or will.
 
     Pages call this whenever they are shown, which also keeps it alive. `corpus` is the id that will
-    probably be trained on next: it is read ahead. Where memory is short nobody stands by.
+    probably be trained on next: it is read ahead. Where memory is short, or `NER_LAB_STANDBY=0`, nobody stands by.
     """
+    if os.environ.get("NER_LAB_STANDBY") == "0":
+        return False
     root = _standby_root()
     root.mkdir(parents=True, exist_ok=True)
     _write_text(root / "asked", str(time.monotonic()))

@@ -44,6 +44,7 @@ from ner_core.tagger.store import write_file
 
 PROJECT = Path(__file__).resolve().parents[2]
 STALL_SECONDS = 15.0  # a heartbeat older than this: the process hangs
+STOP_SECONDS = 5.0  # so long a run that is deleted may take to end by itself
 START_SECONDS = 30.0  # a run without any process is "starting" for so long
 
 ACTIVE_STATES = ("waiting", "starting", "running", "stopping", "stalled")
@@ -410,7 +411,7 @@ def delete_run(run_id: str) -> None:
     identity = _read_json(folder / "worker.json")
     if identity is not None and is_alive(identity):
         (folder / "stop").touch()
-        if not _wait_until_gone(identity, 5.0):
+        if not _wait_until_gone(identity, STOP_SECONDS):
             os.kill(identity["pid"], getattr(signal, "SIGKILL", signal.SIGTERM))
             _wait_until_gone(identity, 5.0)
     hidden = folder.with_name(f".deleted-{folder.name}")

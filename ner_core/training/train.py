@@ -110,7 +110,7 @@ class _Run:
         self.n_parameters = sum(int(np.prod(v.shape)) for v in self.network.trainable_variables)
         self.step_function, self.loss_function = _compile(self.network, config)
         self.step = self.n_steps_now = self.n_epochs = self.best_epoch = 0
-        self.best_value, self.best_weights, self.reason = -math.inf, {}, ""
+        self.best_value, self.best_weights, self.reason = (-math.inf, -math.inf), {}, ""
         self.started = time.monotonic()
         self.has_floors = False
 
@@ -179,7 +179,7 @@ class _Run:
         self.tagger.weights = self.network.weights_as_dict()
         dev, loss, accuracy = self._score_dev()
         monitored = {"entity_f1": dev.f1, "val_accuracy": accuracy, "val_loss": -loss, "none": float(epoch)}
-        value = monitored[self.config.monitor]
+        value = (monitored[self.config.monitor], -loss if math.isfinite(loss) else -math.inf)  # a tie: the lower loss
         is_best = value > self.best_value
         self.n_epochs = epoch
         if is_best:

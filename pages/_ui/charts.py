@@ -28,6 +28,9 @@ _INK = {"light": "#1c2126", "dark": "#e8eaec"}
 _GRID = {"light": "#e6e9ec", "dark": "#2e353a"}
 _ACCENT = {"light": "#1f5f8b", "dark": "#7db7de"}
 _SECOND = {"light": "#b3541e", "dark": "#eda36f"}
+_O_GROUND = "#c6cbd0"  # bars of "O": no entity, no hue
+_ON_PASTEL = "#1b1b1f"
+_PATTERNS = {"": "", "rising": "/", "falling": "\\", "level": "-", "upright": "|"}
 _FLOOR = {"light": "#70787f", "dark": "#9aa2a9"}
 
 
@@ -65,6 +68,7 @@ def new_figure(*, x: str = "", y: str = "", height: int = 320, is_percent: bool 
         hoverlabel={"font": {"size": 14}},
         bargap=0.15,
         uirevision="keep",
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": _FLOOR[theme], "activecolor": _ACCENT[theme]},
         colorway=[_ACCENT[theme], _SECOND[theme], _FLOOR[theme]],
     )
     return figure
@@ -84,24 +88,29 @@ def label_bars(
     values: Mapping[str, float], *, x: str = "", height: int | None = None, text: Sequence[str] | None = None
 ) -> Figure:
     """One horizontal bar a label, in the label's own colour, in the order given."""
-    from ner_core.show.highlight import label_colours
+    from ner_core.show.highlight import Colour, label_colours
 
     labels = list(values)
-    colours = label_colours(tuple(label for label in labels if label != "O"))
+    colours = label_colours(label for label in labels if label != "O")
+    no_entity = Colour(_O_GROUND, _ON_PASTEL, floor())
+    looks = [colours.get(label, no_entity) for label in labels]
     figure = new_figure(x=x, height=height or 60 + 34 * max(len(labels), 1))
     figure.add_bar(
         x=list(values.values()),
         y=[literal(label) for label in labels],
         orientation="h",
         marker={
-            "color": [colours[label].ground if label in colours else floor() for label in labels],
-            "line": {"color": [colours[label].border if label in colours else floor() for label in labels], "width": 1},
+            "color": [look.ground for look in looks],
+            "line": {"color": [look.border for look in looks], "width": 1.5},
+            "pattern": {"shape": [_PATTERNS[look.pattern] for look in looks], "fgcolor": "#ffffff"},
         },
         text=text or [f"{value:,.0f}" for value in values.values()],
         textposition="auto",
-        textfont={"color": "#1c2126"},
+        insidetextfont={"color": _ON_PASTEL},
+        outsidetextfont={"color": _INK[session.theme()]},
         hovertemplate="%{y}: %{text}<extra></extra>",
     )
+    figure.update_xaxes(tickformat=",")
     figure.update_yaxes(autorange="reversed", title="")
     return figure
 

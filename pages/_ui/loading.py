@@ -11,6 +11,7 @@ every run would take seconds. Keys are fingerprints of contents, so that nobody 
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,12 +99,14 @@ class Model:
 
 
 def models() -> list[Model]:
-    """Models that can be used: those that ship, `news` first, then those trained here, newest first."""
+    """Models that can be used: those that ship, `news` first, then those kept and those trained here, newest first."""
     from ner_core.tagger.store import list_models
 
     shipped = sorted(list_models(_shipped_root()), key=lambda info: (info.folder.name != "news", info.folder.name))
-    return [_to_model(info, is_shipped=True) for info in shipped] + [
-        _to_model(info, is_shipped=False) for info in list_models(_runs_root())
+    return [
+        *(_to_model(info, is_shipped=True) for info in shipped),
+        *(_to_model(info, kind="kept:") for info in list_models(_runs_root().with_name("models"))),
+        *(_to_model(info, kind="run:") for info in list_models(_runs_root())),
     ]
 
 
@@ -140,14 +143,26 @@ def _runs_root() -> Path:
     return home() / "runs"
 
 
-def _to_model(info, *, is_shipped: bool) -> Model:
+def _to_model(info, *, is_shipped: bool = False, kind: str = "") -> Model:
     folder = info.folder.parent if info.folder.name == "best" else info.folder
+    name = _run_name(folder, info.name) if kind == "run:" else info.name
     facts = [info.recipe and f"recipe {info.recipe}{' as published' if info.is_published else ''}"]
     facts += [info.corpus and f"trained on {info.corpus}", info.f1 is not None and f"entity F1 {info.f1:.1%} on dev"]
     return Model(
-        id=folder.name if is_shipped else f"run:{folder.name}",
-        title=f"{info.name} (ships with NER Lab)" if is_shipped else info.name,
+        id=f"{kind}{folder.name}",
+        title=f"{name} (ships with NER Lab)" if is_shipped else name,
         caption=", ".join(filter(None, facts)),
         folder=info.folder,
         is_shipped=is_shipped,
     )
+
+
+def _run_name(folder: Path, fallback: str) -> str:
+    """What a person called the run, or its recipe and corpus; and when it was started."""
+    from ner_core.training.runs import RunError, open_run
+
+    try:
+        run = open_run(folder)
+    except RunError:
+        return fallback
+    return f"{run.name} ({time.strftime('%d %b, %H:%M', time.localtime(run.created))})"

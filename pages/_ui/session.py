@@ -126,6 +126,19 @@ def remember(name: str, value) -> None:
     st.session_state[f"kept_{name}"] = value
 
 
+# --- for Train and Evaluate ---------------------------------------------------------
+
+
+def put(key: str, value) -> None:
+    """Give the widget `key` a value: in a callback, or before the widget is drawn."""
+    st.session_state[key] = value
+
+
+def look(key: str, default=None):
+    """The value of the widget `key`, where it is drawn further down."""
+    return st.session_state.get(key, default)
+
+
 def _choose(name: str, chosen: str | None) -> None:
     st.session_state[f"chosen_{name}"] = chosen
     if chosen:

@@ -136,8 +136,10 @@ def score(name: str, counts: Counts) -> None:
     """Draw precision, recall or F1 with its help text and its number of examples."""
     n = counts.n_predicted if name == "precision" else counts.n_gold
     what = "marked" if name == "precision" else "names"
-    st.metric(SCORE_TITLES[name], percent(getattr(counts, name)) if n else "none", help=score_sentence(name, counts))
-    st.caption(f"{n:,} {what}")
+    value = percent(getattr(counts, name)) if n else "none"
+    with st.container(gap=None):
+        st.metric(SCORE_TITLES[name], value, help=score_sentence(name, counts))
+        st.caption(f"{n:,} {what}")
 
 
 # --- text with entities ------------------------------------------------------------------

@@ -25,7 +25,16 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ner_core.data.formats.decoding import Columns, FormatResult, Repairs, decode, refuse, shorten, to_sentences
+from ner_core.data.formats.decoding import (
+    Columns,
+    FormatResult,
+    Repairs,
+    decode,
+    refuse,
+    shorten,
+    to_sentences,
+    without_collector,
+)
 from ner_core.data.tags import spans_to_tags
 from ner_core.records import Sentence
 
@@ -60,14 +69,17 @@ def read_conll(data: bytes) -> FormatResult:
     repairs = Repairs()
     text, encoding = decode(data, repairs)
     lines = [line.removesuffix("\r") for line in text.split("\n")] if "\r" in text else text.split("\n")
-    metas = _meta_lines(lines)
-    separator = _separator(lines)
-    rows = [None if index in metas or not line.strip() else _split(line, separator) for index, line in enumerate(lines)]
-    layout = _layout(rows, separator, lines)
-    columns = _to_columns(rows, layout, metas, repairs)
-    if not columns.words:
-        raise refuse("no line holds a word and its tag", f"the first line {shorten(lines[0])}", _MEND)
-    sentences, scheme = to_sentences(columns, repairs)
+    with without_collector():
+        metas = _meta_lines(lines)
+        separator = "tab" if metas else _separator(lines)  # our own files have tabs
+        rows = [
+            None if index in metas or not line.strip() else _split(line, separator) for index, line in enumerate(lines)
+        ]
+        layout = _layout(rows, separator, lines)
+        columns = _to_columns(rows, layout, metas, repairs)
+        if not columns.words:
+            raise refuse("no line holds a word and its tag", f"the first line {shorten(lines[0])}", _MEND)
+        sentences, scheme = to_sentences(columns, repairs)
     longest = max(map(len, sentences))
     if longest > _LONGEST_USUAL:
         repairs.add(f"sentence of {longest:,} words: are blank lines between sentences missing?")
@@ -99,7 +111,7 @@ def _separator(lines: list[str]) -> str:
     """Do tabs or spaces stand between the columns of most lines?"""
     filled = [line.strip() for line in lines if line.strip()]
     n_tabs = sum("\t" in line for line in filled)
-    return "tab" if 2 * n_tabs > len(filled) else "space"
+    return "tab" if 2 * n_tabs >= len(filled) else "space"
 
 
 def _split(line: str, separator: str) -> list[str]:

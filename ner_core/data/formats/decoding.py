@@ -17,12 +17,14 @@ from __future__ import annotations
 
 import bz2
 import codecs
+import gc
 import io
 import lzma
 import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from ner_core.data.tags import detect_scheme, is_allowed, tags_to_spans
@@ -99,6 +101,18 @@ def refuse(what: str, received: str, mend: str) -> UploadError:
 def shorten(text: str, n: int = 60) -> str:
     """Quote `text` for a message, cut behind `n` characters."""
     return repr(text if len(text) <= n else text[:n] + "…")
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """A million fresh lists would set off the cycle collector again and again, for nothing."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 # --- packed files ----------------------------------------------------------------

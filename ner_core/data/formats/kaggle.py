@@ -19,11 +19,17 @@ and two runs of one number never melt into one; a row left out is counted in a N
 from __future__ import annotations
 
 import csv
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-from ner_core.data.formats.decoding import Columns, FormatResult, Repairs, decode, refuse, shorten, to_sentences
+from ner_core.data.formats.decoding import (
+    Columns,
+    FormatResult,
+    Repairs,
+    decode,
+    refuse,
+    shorten,
+    to_sentences,
+    without_collector,
+)
 
 SENTENCE_NAMES = ("sentence #", "sentence_idx", "sentence_id", "sentence id", "sentence", "sent_id", "sent")
 WORD_NAMES = ("word", "token", "words", "tokens")
@@ -49,7 +55,7 @@ def read_long_csv(data: bytes) -> FormatResult:
     text, encoding = decode(data, repairs)
     names, delimiter, header_line = _header(text)
     places = _places(names, text)
-    with _no_garbage_collection():
+    with without_collector():
         rows = _split_rows(text, delimiter)
         del rows[:header_line]
         columns = _to_columns(rows, names, places, header_line + 1, repairs)
@@ -66,10 +72,10 @@ def read_long_csv(data: bytes) -> FormatResult:
 def _header(text: str) -> tuple[list[str], str, int]:
     """The first line with words: (its names in lower case, its delimiter, its number)."""
     before = text[: len(text) - len(text.lstrip())].count("\n")
-    line = text.lstrip().partition("\n")[0][:10_000]
+    line = text.split("\n", before + 1)[before][:10_000]
     delimiter = max(_DELIMITERS, key=line.count)
-    names = next(csv.reader([line], delimiter=delimiter), [])
-    return [name.strip().lower() for name in names], delimiter, before + 1
+    names = [name.strip().lower() for name in _split_line(line.removesuffix("\r"), delimiter)]
+    return names, delimiter, before + 1
 
 
 def _places(names: list[str], text: str) -> tuple[int, int, int]:
@@ -135,7 +141,8 @@ def _are_whole(rows: list, n_names: int, word: int, tag: int) -> bool:
 
 
 def _share(rows: list, n_cells: int) -> float:
-    return sum(len(row) == n_cells for row in rows) / len(rows)
+    filled = [row for row in rows if row]
+    return sum(len(row) == n_cells for row in filled) / max(len(filled), 1)
 
 
 def _is_whole(row: list[str], n_names: int, word: int, tag: int, line: int, repairs: Repairs) -> bool:
@@ -172,15 +179,3 @@ def _sentence_starts(ids: list[str], lines, repairs: Repairs) -> list[int]:
             repairs.add("sentence number that was used before, read as a sentence of its own", lines[start])
         seen.add(ids[start])
     return starts
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """A million fresh lists would set off the cycle collector again and again, for nothing."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

@@ -5,7 +5,7 @@ import pytest
 from ner_core.records import Corpus, Sentence, Span
 from ner_core.tagger.encode import fit_encoder
 from ner_core.tagger.networks import layer_table, weight_shapes
-from ner_core.tagger.recipes import BOUNDS, RECIPE_NAMES, RECIPES, new_tagger, recipe, resize, settings_of
+from ner_core.tagger.recipes import BOUNDS, RECIPE_NAMES, RECIPES, new_tagger, recipe, resize, settings_of, suited
 
 ADA = Sentence(("Ada", "Lovelace", "lives", "in", "London", "."), (Span(0, 2, "per"), Span(4, 5, "geo")))
 CORPUS = Corpus("ada", (ADA,), (ADA,), (ADA,), ("geo", "per"))
@@ -98,3 +98,11 @@ def test_wrong_names_and_values_are_told_kindly():
     with pytest.raises(ValueError, match="No hyperparameter"):
         resize(recipe("bilstm-crf"), depth=3)
     assert RECIPE_NAMES[0] == "bilstm-crf"
+
+
+def test_a_small_corpus_gets_smaller_steps_and_a_published_recipe_stays():
+    ours, published = recipe("bilstm-crf"), recipe("gmb-bilstm-softmax", published=True)
+    assert suited(ours, CORPUS).training.batch_tokens < ours.training.batch_tokens
+    assert suited(published, CORPUS) == published
+    large = Corpus("large", (Sentence(("x",) * 250_000),), (), (), ())
+    assert suited(ours, large) == ours

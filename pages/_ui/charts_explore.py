@@ -1,0 +1,174 @@
+"""The charts of Explore: tags, lengths with the line that cuts them, mentions.
+
+Each `show_*` draws one figure with its words and its table. Labels keep the colours they have in the text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from ner_core.data.statistics import LengthCut
+from ner_core.data.tags import split_tag
+from ner_core.show.highlight import label_colours, label_words
+from pages._ui import charts, widgets
+
+MOST_BARS = 40
+MOST_BINS = 130
+INK = "#1c2126"  # on the pastel bars, in both themes
+SHAPES = {"rising": "/", "falling": "\\", "level": "-", "upright": "|"}
+
+
+def shorten(text: str, n: int = 28) -> str:
+    """
+    >>> shorten("International Atomic Energy Agency", 16)
+    'International A…'
+    """
+    text = "".join(character if character.isprintable() else "\ufffd" for character in text)
+    return text if len(text) <= n else text[: n - 1] + "…"
+
+
+def _bars(values: Mapping[str, int], colour_of: Mapping, *, key: str, alt: str, table: Mapping, x: str) -> None:
+    """Horizontal bars, the longest texts shortened; `colour_of` = name -> Colour, grey where it has none."""
+    shown = dict(list(values.items())[:MOST_BARS])
+    names, counts = list(shown), list(shown.values())
+    largest = max(counts, default=0) or 1
+    looks = [colour_of.get(name) for name in names]
+    figure = charts.new_figure(x=x, height=80 + 30 * len(names))
+    figure.add_bar(
+        x=counts,
+        y=list(range(len(names))),
+        orientation="h",
+        marker={
+            "color": [look.ground if look else charts.floor() for look in looks],
+            "line": {"color": [look.border if look else charts.floor() for look in looks], "width": 1},
+            "pattern": {"shape": [SHAPES.get(look.pattern, "") if look else "" for look in looks]},
+        },
+        customdata=[charts.literal(shorten(name, 80)) for name in names],
+        text=[f"{count:,}" for count in counts],
+        textposition=["inside" if count > 0.2 * largest else "outside" for count in counts],
+        insidetextfont={"color": INK},
+        cliponaxis=False,
+        hovertemplate="%{customdata}: %{x:,}<extra></extra>",
+    )
+    figure.update_yaxes(
+        autorange="reversed",
+        tickvals=list(range(len(names))),
+        ticktext=[charts.literal(shorten(name)) for name in names],
+        showgrid=False,
+        fixedrange=True,
+    )
+    figure.update_xaxes(range=[0, 1.12 * largest], tickformat=",d", nticks=6, fixedrange=True)
+    if len(values) > len(names):
+        st.caption(f"The first {len(names)} of {len(values):,} are drawn; the table holds all.")
+    charts.show(figure, key=key, alt=alt, table=table)
+
+
+def _alt(what: str, values: Mapping[str, int]) -> str:
+    """A chart in words: how many bars and the three longest."""
+    top = sorted(values.items(), key=lambda item: -item[1])[:3]
+    said = ", ".join(f"{shorten(name)} {count:,}" for name, count in top)
+    return f"{what}: {len(values):,} bars; the longest are {said}."
+
+
+def show_label_counts(counts: Mapping[str, int], labels: Sequence[str], n_outside: int | None) -> None:
+    """Entities by label; `n_outside` = tokens outside every entity, drawn as a grey bar where given."""
+    values = dict(counts) if n_outside is None else {"O": n_outside, **counts}
+    total = sum(counts.values())
+    table = {
+        "label": list(counts),
+        "meaning": [label_words(label) for label in counts],
+        "entities": list(counts.values()),
+        "share of entities": [widgets.percent(count / total) for count in counts.values()],
+    }
+    alt = _alt("Entities by label", values)
+    _bars(values, label_colours(labels), key="explore_labels", alt=alt, table=table, x="entities")
+
+
+def show_tag_counts(counts: Mapping[str, int], labels: Sequence[str], n_tokens: int) -> None:
+    """Tokens by tag, in the colour of the tag's label; shares are of all tokens."""
+    colours = label_colours(labels)
+    by_tag = {tag: colours[split_tag(tag)[1]] for tag in counts if split_tag(tag)[1] in colours}
+    table = {
+        "tag": list(counts),
+        "tokens": list(counts.values()),
+        "share of all tokens": [widgets.percent(count / n_tokens) for count in counts.values()],
+    }
+    _bars(counts, by_tag, key="explore_tags", alt=_alt("Tokens by tag", counts), table=table, x="tokens")
+
+
+def show_mentions(found: Sequence[tuple[str, int]], label: str, labels: Sequence[str]) -> None:
+    """The most frequent mentions of one label, in its colour."""
+    values = dict(found)
+    colour = label_colours(labels)[label]
+    table = {"mention": list(values), "times": list(values.values())}
+    alt = _alt(f"Most frequent mentions of {shorten(label)}", values)
+    _bars(values, dict.fromkeys(values, colour), key="explore_mentions", alt=alt, table=table, x="times")
+
+
+# --- lengths --------------------------------------------------------------------------
+
+
+def bin_lengths(histogram: Mapping[int, int], width: int) -> dict[int, int]:
+    """Put lengths together, `width` at a time; the key is the first of each.
+
+    >>> bin_lengths({1: 2, 4: 1, 5: 3}, 1), bin_lengths({1: 2, 4: 1, 5: 3, 6: 1}, 5)
+    ({1: 2, 4: 1, 5: 3}, {1: 6, 6: 1})
+    """
+    binned: dict[int, int] = {}
+    for length, count in histogram.items():
+        first = length if width == 1 else (length - 1) // width * width + 1
+        binned[first] = binned.get(first, 0) + count
+    return binned
+
+
+def show_lengths(histogram: Mapping[int, int], summary: Mapping[str, float], cut: LengthCut) -> None:
+    """Sentences by length, the mean, and the line behind which tokens are cut off."""
+    last = max(int(summary["max"]), cut.max_length)
+    width = -(-last // MOST_BINS)
+    binned = bin_lengths(histogram, width)
+    is_cut = [first + width - 1 > cut.max_length for first in binned]
+    spans = [f"{first}" if width == 1 else f"{first} to {first + width - 1}" for first in binned]
+    figure = charts.new_figure(x="sentence length in tokens", y="sentences", height=340)
+    figure.add_bar(
+        x=[first + (width - 1) / 2 for first in binned],
+        y=list(binned.values()),
+        width=0.85 * width,
+        marker_color=[charts.second() if beyond else charts.accent() for beyond in is_cut],
+        customdata=spans,
+        hovertemplate="%{customdata} tokens: %{y:,} sentences<extra></extra>",
+    )
+    mean, is_left = summary["mean"], cut.max_length > 0.6 * last
+    _line(figure, mean, f"mean {mean:.1f}", charts.floor(), "dot", is_left=mean > 0.6 * last, y=1.0)
+    name = f"max length {cut.max_length}"
+    _line(figure, cut.max_length + 0.5, name, charts.second(), "solid", is_left=is_left, y=0.91)
+    figure.update_layout(margin={"t": 32}, bargap=0)
+    figure.update_xaxes(range=[0, 1.02 * last + 1])
+    figure.update_yaxes(tickformat=",d", range=[0, 1.25 * max(binned.values(), default=1)])  # room for the names
+    alt = (
+        f"Sentence lengths from {summary['min']} to {summary['max']} tokens, mean {mean:.1f}, half of them up to "
+        f"{summary['median']:.0f}. The line stands at {cut.max_length}: {cut.n_cut_sentences:,} sentences are longer."
+    )
+    charts.show(figure, key="explore_lengths", alt=alt)  # its table stands below the slider
+
+
+def show_length_table(histogram: Mapping[int, int]) -> None:
+    """The histogram's numbers, folded."""
+    with st.expander("The chart as a table"):
+        st.dataframe({"tokens": list(histogram), "sentences": list(histogram.values())}, hide_index=True)
+
+
+def _line(figure, x: float, name: str, colour: str, dash: str, *, is_left: bool, y: float) -> None:
+    """A vertical line with its name beside it."""
+    figure.add_vline(x=x, line={"color": colour, "dash": dash, "width": 2})
+    figure.add_annotation(
+        x=x,
+        y=y,
+        yref="paper",
+        text=name,
+        showarrow=False,
+        xanchor="right" if is_left else "left",
+        xshift=-6 if is_left else 6,
+        font={"color": colour, "size": 14},
+    )

@@ -1,0 +1,90 @@
+"""Explore's section on sentence lengths: the histogram, the line that cuts it, and what padding does to accuracy.
+
+A fragment: moving the line draws this section alone. Slider and number say the same: when one is moved, the other is
+made anew (a new key) with the value chosen, because only `session` may write into a widget.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+
+from ner_core.data.statistics import LengthCut, length_cut, length_histogram, length_summary
+from ner_core.records import Corpus
+from pages._ui import charts_explore, explore_numbers, session, widgets
+
+TUTORIAL_LENGTH = 50
+LENGTH_HELP = "The tutorials pad to 50, to the longest sentence (104 in GMB), or to 140."
+LONGEST_SHOWN = 150  # the line can be moved this far, even where all sentences are shorter
+
+
+@st.fragment
+def show(corpus_id: str, corpus: Corpus) -> None:
+    """Draw the section."""
+    lengths = explore_numbers.lengths(corpus_id, corpus)
+    summary = length_summary(lengths)
+    st.markdown(
+        "A network reads its sentences as a rectangle: longer ones are cut, shorter ones are filled with padding. "
+        "**Move the line** and see what that does."
+    )
+    drawing = st.container()
+    max_length = choose_length(corpus_id, summary)
+    cut, whole = length_cut(lengths, max_length), length_cut(lengths, None)
+    histogram = length_histogram(lengths)
+    with drawing:
+        charts_explore.show_lengths(histogram, summary, cut)
+    show_cut(cut, len(corpus.sentences), whole)
+    charts_explore.show_length_table(histogram)
+    widgets.code_shown("data.statistics:measure_lengths", "data.statistics:length_cut")
+
+
+def choose_length(corpus_id: str, summary: dict) -> int:
+    """The slider and the number in step with it."""
+    name = f"explore_length_{corpus_id}"
+    first = TUTORIAL_LENGTH if summary["max"] > TUTORIAL_LENGTH else max(1, round(summary["p95"]))
+    kept = session.recall(name) or {"length": first, "moved": "slider", "slider": 0, "number": 0}
+    session.remember(name, kept)
+    left, right = st.columns([4, 1], vertical_alignment="bottom")
+    make = {
+        "slider": partial(left.slider, "Max length, in tokens", help=LENGTH_HELP),
+        "number": partial(right.number_input, "or type it"),
+    }
+    moved = kept["moved"]
+    other = "number" if moved == "slider" else "slider"
+    for widget in (moved, other):  # the one moved is read first, and the other follows it
+        value = make[widget](
+            min_value=1,
+            max_value=max(LONGEST_SHOWN, summary["max"]),
+            value=kept["length"],
+            key=f"{name}_{widget}_{kept[widget]}",
+            on_change=kept.update,
+            kwargs={"moved": widget},
+        )
+        if widget == moved and value != kept["length"]:
+            kept["length"] = value
+            kept[other] += 1
+    return kept["length"]
+
+
+def show_cut(cut: LengthCut, n_sentences: int, whole: LengthCut) -> None:
+    """What the line cuts off, what it pads, and how well a tagger reads that finds nothing."""
+    with st.container(horizontal=True, gap="large"):
+        for title, value, help in (
+            ("Sentences cut", widgets.number(cut.n_cut_sentences), f"Of {n_sentences:,} sentences."),
+            ("Tokens cut", widgets.number(cut.n_cut_tokens), f"Of {whole.n_cells:,} tokens."),
+            ("Entities cut", widgets.number(cut.n_cut_entities), "Entities that do not fit before the line."),
+            ("Padding", widgets.percent(cut.padding_share), f"Of {cut.n_cells:,} cells of the rectangle."),
+            (
+                "Accuracy of all-O",
+                widgets.percent(cut.all_o_accuracy),
+                f"The share of {cut.n_cells:,} cells that are right if every answer is O. Padding counts as right.",
+            ),
+        ):
+            st.metric(title, value, help=help, width=150)
+    st.markdown(
+        f"A tagger that answers O everywhere finds **no entity**: its entity F1 is 0. "
+        f"Yet it is right on {widgets.percent(whole.all_o_accuracy)} of the real tokens, and padded to {cut.max_length} "
+        f"its accuracy reads **{widgets.percent(cut.all_o_accuracy)}**, because padding counts as right. "
+        "Read accuracy beside entity F1, always."
+    )

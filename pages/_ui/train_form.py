@@ -1,0 +1,222 @@
+"""What is to be trained: recipe, form, hyperparameters, probe sentences; and what the recipe says of itself.
+
+Use, in this order: `recipe = choose_recipe(corpus)`, `tell_recipe(recipe, corpus)`, `settings = choose_settings(recipe)`,
+`show_layers(corpus, corpus_id, settings.recipe)`, `run_config(settings, corpus, corpus_id)`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import streamlit as st
+
+from ner_core.records import Corpus, NetworkConfig
+from ner_core.tagger.recipes import BOUNDS, RECIPE_NAMES, RECIPES, Recipe, is_gmb, recipe, resize, settings_of
+from ner_core.training.runs import RunConfig
+from pages._ui import widgets
+
+MAX_PROBES = 5
+FORMS = {False: "As mended", True: "As published"}
+PROBES = ("Ada Lovelace lives in London.", "On Monday the French president met Angela Merkel at the United Nations.")
+
+
+# --- the recipe -----------------------------------------------------------------------
+
+
+def choose_recipe() -> Recipe:
+    """The recipe and, for a tutorial's, its form."""
+    name = st.selectbox("Recipe", RECIPE_NAMES, format_func=_title, key="train_recipe", persist_state="session")
+    if (name, True) not in RECIPES:
+        return recipe(name)
+    is_published = st.segmented_control(
+        "Form",
+        list(FORMS),
+        format_func=FORMS.get,
+        default=False,
+        required=True,
+        key="train_form",
+        persist_state="session",
+        help="As published: what the tutorial wrote, mistakes included. As mended: the same network, mistakes repaired.",
+    )
+    return recipe(name, published=bool(is_published))
+
+
+def _title(name: str) -> str:
+    chosen = recipe(name)
+    return chosen.title if (name, True) not in RECIPES else f"Tutorial: {chosen.title}"
+
+
+def tell_recipe(chosen: Recipe, corpus: Corpus) -> None:
+    """What it is, its mistakes one line each, why it may not run, its values (folded)."""
+    st.markdown(chosen.summary)
+    st.caption(chosen.source)
+    if chosen.mistakes:
+        title = "Mistakes of the tutorial, kept as published" if chosen.is_published else "Mistakes repaired here"
+        with st.container(border=True, gap="xsmall"):
+            st.markdown(f"**{title}**\n\n" + "\n".join(f"- {mistake}" for mistake in chosen.mistakes))
+    if chosen.cannot_run:
+        _tell_cannot_run(chosen)
+    if chosen.claims and not is_gmb(corpus):
+        claims = "; ".join(chosen.claims)
+        st.info(
+            f"The tutorial's figures ({claims}) were read on its own data. "
+            f"They do not apply to {widgets.plain(corpus.name)}."
+        )
+    if chosen.values:
+        _show_values(chosen)
+
+
+def _tell_cannot_run(chosen: Recipe) -> None:
+    """The shape trace, the error, and the nearest form that runs."""
+    broken = chosen.cannot_run
+    with st.container(border=True, gap="xsmall"):
+        st.markdown("**The tutorial's own code stops here**")
+        st.code("\n".join([*broken.trace, "", broken.error]), language=None, wrap_lines=True)
+        st.markdown(f"What runs here is the nearest form: {broken.nearest_form}.")
+
+
+def _show_values(chosen: Recipe) -> None:
+    with st.expander("Every value: what the tutorial says, what is used here, and why"):
+        st.dataframe(
+            {
+                "value": [value.name for value in chosen.values],
+                "the tutorial says": [str(value.tutorial) for value in chosen.values],
+                f"used here, {FORMS[chosen.is_published].lower()}": [
+                    str(value.published if chosen.is_published else value.mended) for value in chosen.values
+                ],
+                "why": [value.why for value in chosen.values],
+            },
+            hide_index=True,
+            width="stretch",
+        )
+
+
+# --- the settings ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a person chose: the recipe with its hyperparameters, those that differ, the seed and the rest."""
+
+    recipe: Recipe
+    changed: dict[str, float]
+    seed: int
+    seconds: float | None
+    probes: tuple[str, ...]
+
+
+def choose_settings(chosen: Recipe) -> Settings:
+    """Epochs, seed and time limit in sight; the other hyperparameters folded; the sentences to watch."""
+    present = settings_of(chosen)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        values = {"epochs": _ask(chosen, "epochs", present["epochs"])}
+        seed = st.number_input(
+            "Seed",
+            0,
+            2**31 - 1,
+            1,
+            key="train_seed",
+            persist_state="session",
+            width=150,
+            help="The same seed on the same machine repeats the run. Try others to see how much is chance.",
+        )
+        minutes = st.number_input(
+            "Time limit in minutes",
+            0.1,
+            600.0,
+            None,
+            step=1.0,
+            format="%.1f",
+            placeholder="none",
+            key="train_minutes",
+            persist_state="session",
+            width=190,
+            help="Training ends then, and the best epoch so far is kept. Empty: epochs alone decide.",
+        )
+    with st.expander("More settings (few need them)"), st.container(horizontal=True):
+        for name, value in present.items():
+            if name != "epochs":
+                values[name] = _ask(chosen, name, value)
+    changed = {name: value for name, value in values.items() if value != present[name]}
+    return Settings(resize(chosen, **changed), changed, int(seed), minutes and minutes * 60, _ask_probes(chosen))
+
+
+def _ask(chosen: Recipe, name: str, present: float) -> float:
+    """One hyperparameter within its bounds, under a key of its own for each recipe."""
+    bound = BOUNDS[name]
+    kind = int if bound.is_whole else float
+    low, high = min(bound.low, present), max(bound.high, present)
+    digits = {"format": "%.5f", "step": 0.001} if name == "learning_rate" else {"format": "%.2f", "step": 0.05}
+    return st.number_input(
+        bound.words[0].upper() + bound.words[1:],
+        kind(low),
+        kind(high),
+        kind(present),
+        key=f"train_{chosen.name}_{chosen.is_published}_{name}",
+        persist_state="session",
+        width=190,
+        help=f"{bound.help} From {low:g} to {high:g}; this recipe has {present:g}.",
+        **({} if bound.is_whole else digits),
+    )
+
+
+def _ask_probes(chosen: Recipe) -> tuple[str, ...]:
+    """One to five sentences that are tagged afresh after every epoch."""
+    typed = st.text_area(
+        "Sentences to watch while it learns, one on each line",
+        "\n".join(chosen.samples or PROBES),
+        key=f"train_probes_{chosen.name}",
+        persist_state="session",
+        height=90,
+        max_chars=2_000,
+        help=f"Up to {MAX_PROBES}. They are tagged after every epoch, and stored with the run until you delete it.",
+    )
+    lines = [line.strip() for line in typed.splitlines() if line.strip()]
+    if len(lines) > MAX_PROBES:
+        st.caption(f"The first {MAX_PROBES} of {len(lines)} sentences are watched.")
+    return tuple(lines[:MAX_PROBES])
+
+
+def run_config(settings: Settings, corpus: Corpus, corpus_id: str) -> RunConfig:
+    """Everything a worker needs to do and to repeat the run."""
+    return RunConfig(
+        corpus=corpus_id,
+        corpus_name=corpus.name,
+        recipe=settings.recipe.name,
+        is_published=settings.recipe.is_published,
+        hyperparameters=settings.changed,
+        training=replace(settings.recipe.training, seed=settings.seed, seconds=settings.seconds),
+        probes=settings.probes,
+    )
+
+
+# --- the layers --------------------------------------------------------------------------
+
+
+def show_layers(corpus: Corpus, corpus_id: str, chosen: Recipe) -> None:
+    """The network's layers: shape, parameters and one plain sentence each."""
+    from ner_core.tagger.networks import layer_table
+
+    sizes, n_tags, length = _sizes(corpus_id, repr((chosen.encoding, chosen.split)), corpus, chosen)
+    rows = layer_table(replace(chosen.network, sizes=sizes, n_tags=n_tags), length)
+    total = sum(row["n_parameters"] for row in rows)
+    st.markdown(f"**The network**: {len(rows)} layers, {widgets.number(total)} parameters to learn")
+    lines = ["| layer | returns | parameters | what it does |", "|---|---|---:|---|"]
+    lines += [
+        f"| {row['name']} | {row['shape'].replace(' ', '&nbsp;')} | {widgets.number(row['n_parameters'])} | {row['sentence']} |"
+        for row in rows
+    ]
+    st.markdown("\n".join(lines))
+    columns = f"{length} columns a sentence" if length else "T words of the longest sentence among them"
+    st.caption(f"B sentences at a time, {columns}; the last number is how many values stand for each word.")
+
+
+@st.cache_resource(max_entries=32, show_spinner="Counting the words")
+def _sizes(corpus_id: str, encoding: str, _corpus: Corpus, _recipe: Recipe) -> tuple:
+    """What the corpus decides of a network: the sizes of its vocabularies, the number of tags, the width."""
+    from ner_core.tagger.recipes import new_tagger
+    from ner_core.training.worker import deal
+
+    tagger = new_tagger(deal(_corpus, _recipe), _recipe)
+    network: NetworkConfig = tagger.network
+    return network.sizes, network.n_tags, tagger.encoder.max_length

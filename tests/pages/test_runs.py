@@ -1,0 +1,83 @@
+"""Runs: the list when empty, in every state, with hostile names; rename, stop, delete."""
+
+from __future__ import annotations
+
+from ner_core.training import jobs, runs
+from tests.pages.conftest import save_tiny_model
+from tests.pages.test_train import HOSTILE, events, make_run, words_of
+
+
+def test_an_empty_list_offers_to_train(app):
+    test = app("runs")
+    assert "Nothing has been trained yet" in words_of(test)
+    test.button(key="empty_Train a tagger").click().run()
+    assert test.title[0].value == "Train"
+
+
+def test_a_run_tells_its_score_with_the_number_of_names(app):
+    make_run(name="First")
+    said = words_of(app("runs"))
+    assert "**First** · Finished" in said
+    assert "entity F1 76.9 % on 20 names of dev (epoch 1)" in said.replace("\\", "")
+
+
+def test_every_state_is_told(app):
+    make_run(events(1, reason=None), lives=True)
+    make_run(events(1, reason="stopped"))
+    make_run(events(0, reason="failed"))
+    make_run(events(1, reason=None))
+    said = words_of(app("runs"))
+    for state in ("Stopped", "Failed", "Interrupted", "Starting"):
+        assert f"· {state}" in said
+    assert "no epoch was finished" in said
+
+
+def test_open_goes_to_the_run(app):
+    run = make_run()
+    test = app("runs")
+    test.button(key=f"open_{run.id}").click().run()
+    assert not test.exception
+    assert test.title[0].value == "Train"
+    assert test.query_params["run"] == run.id
+
+
+def test_rename_and_delete(app):
+    run, other = make_run(name="A"), make_run(name="B")
+    save_tiny_model(run.folder / "best")
+    test = app("runs", run=run.id, model=f"run:{run.id}")
+    test.text_input(key=f"name_{run.id}").set_value(HOSTILE).run()
+    test.button(key=f"rename_{run.id}").click().run()
+    assert runs.read_run(run.id).name == HOSTILE
+    assert "<img" not in words_of(test).replace(r"\<img", "")
+    test.button(key=f"delete_{run.id}").click().run()
+    assert not test.exception
+    assert [left.id for left in runs.list_runs()] == [other.id]
+    assert "run" not in test.query_params
+    assert "model" not in test.query_params
+
+
+def test_deleting_what_is_gone_is_one_sentence(app):
+    run = make_run()
+    test = app("runs")
+    runs.delete_run(run.id)
+    test.button(key=f"delete_{run.id}").click().run()
+    assert not test.exception
+    assert "There is no run" in test.error[0].value
+
+
+def test_an_active_run_can_be_stopped_from_the_list(app, monkeypatch):
+    run = make_run(events(1, reason=None), lives=True)
+    stopped = []
+    monkeypatch.setattr(jobs, "stop_run", stopped.append)
+    test = app("runs")
+    test.button(key=f"stop_{run.id}").click().run()
+    assert stopped == [run.id]
+
+
+def test_many_runs_are_shown_in_parts(app):
+    for _ in range(22):
+        make_run([])
+    test = app("runs")
+    assert sum(button.key.startswith("open_") for button in test.button) == 20
+    test.button(key="runs_more").click().run()
+    assert sum(button.key.startswith("open_") for button in test.button) == 22

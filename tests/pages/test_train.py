@@ -1,0 +1,285 @@
+"""Train: the form without a run, a start, a run as it is found on disk, and what comes after it."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+
+import pytest
+
+from ner_core.records import (
+    Counts,
+    EpochDone,
+    FloorsMeasured,
+    ProbesTagged,
+    Report,
+    RunEnded,
+    RunStarted,
+    StepDone,
+    TrainConfig,
+)
+from ner_core.training import jobs, runs
+from pages._ui import charts_train, loading, train_live
+from pages._ui.train_record import MAX_POINTS, RunRecord, thin
+
+HOSTILE = "<img src=x onerror=alert(1)> *a* :red[b]"
+TRAINING = TrainConfig(epochs=3)
+
+
+def report(tp: int, **changes) -> Report:
+    counts = Counts(tp, 4, 20 - tp)
+    numbers = {"n_tokens": 100, "n_tokens_right": 80 + tp, "n_cells": 400, "n_cells_right": 380 + tp} | changes
+    return Report(counts, {"per": counts}, n_sentences=10, **numbers)
+
+
+def events(n_epochs: int = 2, *, reason: str | None = "finished", steps: int = 5) -> list:
+    """The events of a run of so many epochs, the first of them the best."""
+    found = [
+        RunStarted(50, 10, 1234, steps, TRAINING),
+        FloorsMeasured(report(0), report(7)),
+    ]
+    step = 0
+    for epoch in range(1, n_epochs + 1):
+        for _ in range(steps):
+            step += 1
+            found.append(StepDone(step, epoch, 1 / step, step * 0.5, 70))
+        found.append(EpochDone(epoch, step, step * 0.5, 0.4, 0.5, 0.9, 0.95, report(16 - epoch), epoch == 1))
+        probe = {"text": "In Rome", "words": ["In", "Rome"], "starts": [0, 3], "spans": [[1, 2, "geo"]]}
+        found.append(ProbesTagged(epoch, step, ({**probe, "confidences": [0.9]},)))
+    return [*found, RunEnded(reason, 1, n_epochs, step * 0.5, f"Because it {reason}.")] if reason else found
+
+
+def make_run(history: list | None = None, *, name: str = "", lives: bool = False, **config) -> runs.Run:
+    """A run's folder as a worker leaves it."""
+    run = runs.create_run(runs.RunConfig(training=TRAINING, **{"probes": ("In Rome",), **config}))
+    log = runs.EventLog(run.folder)
+    for event in history if history is not None else events():
+        log.write(event)
+    log.close()
+    identity = runs.identify(os.getpid()) if lives else {"pid": 0, "start": "", "boot": ""}
+    runs.write_file(run.folder / "worker.json", json.dumps(identity).encode())
+    if name:
+        runs.rename(run.id, name)
+    return runs.read_run(run.id)
+
+
+def words_of(test) -> str:
+    """Everything a page says."""
+    parts = [*test.markdown, *test.caption, *test.error, *test.info, *test.warning, *test.success, *test.subheader]
+    return "\n".join(str(part.value) for part in parts)
+
+
+def by_key(elements, key: str):
+    return next(element for element in elements if element.key == key)
+
+
+# --- the form ---------------------------------------------------------------------------
+
+
+def test_the_form_offers_our_default_first_without_forms(app):
+    test = app("train")
+    assert test.selectbox(key="train_recipe").options[0].startswith("Our default")
+    assert test.selectbox(key="train_recipe").options[1].startswith("Tutorial: ")
+    assert not test.get("button_group")
+    assert "parameters to learn" in words_of(test)
+
+
+@pytest.mark.parametrize("name", ["keras-bilstm-crf", "tensorflow-bilstm", "custom-bilstm-crf"])
+def test_a_tutorial_names_its_mistakes_and_what_cannot_run(app, name):
+    from ner_core.tagger.recipes import recipe
+
+    test = app("train")
+    test.selectbox(key="train_recipe").set_value(name).run()
+    assert not test.exception
+    said = words_of(test)
+    assert "Mistakes repaired here" in said
+    assert recipe(name).mistakes[0] in said
+    assert "do not apply to newsroom" in said
+    by_key(test.get("button_group"), "train_form").set_value(True).run()
+    assert not test.exception
+    assert "kept as published" in words_of(test)
+    broken = recipe(name, published=True).cannot_run
+    assert (broken is not None) == ("own code stops here" in words_of(test))
+    if broken:
+        assert any(broken.error in block.value for block in test.code)
+
+
+def test_start_asks_for_what_was_chosen_and_shows_the_run(app, monkeypatch):
+    asked = []
+    monkeypatch.setattr(jobs, "start_run", lambda config: asked.append(config) or make_run([], lives=True).id)
+    test = app("train")
+    test.number_input(key="train_seed").set_value(7)
+    test.number_input(key="train_minutes").set_value(2.0)
+    test.number_input(key="train_bilstm-crf_False_epochs").set_value(6)
+    test.number_input(key="train_bilstm-crf_False_lstm_width").set_value(32)
+    test.text_area(key="train_probes_bilstm-crf").set_value("One.\n\nTwo.\n3.\n4.\n5.\n6.").run()
+    test.button(key="train_start").click().run()
+    assert not test.exception
+    [config] = asked
+    assert config.hyperparameters == {"epochs": 6, "lstm_width": 32}
+    assert (config.training.seed, config.training.seconds, config.training.epochs) == (7, 120.0, 6)
+    assert config.probes == ("One.", "Two.", "3.", "4.", "5.")
+    assert test.query_params["run"] == runs.list_runs()[0].id
+    assert "Starting TensorFlow" in test.get("progress")[0].proto.text
+
+
+def test_a_start_that_fails_is_one_sentence(app, monkeypatch):
+    def refuse(config):
+        raise jobs.JobError("Only 3 MB are free.")
+
+    monkeypatch.setattr(jobs, "start_run", refuse)
+    test = app("train")
+    test.button(key="train_start").click().run()
+    assert [error.value for error in test.error] == [r"Only 3 MB are free\."]
+    assert not test.exception
+
+
+# --- a run in view ---------------------------------------------------------------------------
+
+
+def test_a_run_that_goes_on_shows_how_far_it_is_and_stops(app, monkeypatch):
+    run = make_run(events(1, reason=None), lives=True)
+    stopped = []
+    monkeypatch.setattr(jobs, "stop_run", stopped.append)
+    test = app("train", run=run.id)
+    text = test.get("progress")[0].proto.text
+    assert "Epoch 1 of 3 · step 5 of 15" in text.replace("\\", "")
+    assert "140 tokens/s" in text.replace("\\", "")
+    assert test.get("progress")[0].proto.value == 33
+    test.button(key="train_stop").click().run()
+    assert stopped == [run.id]
+    assert len(test.get("plotly_chart")) == 3
+
+
+def test_a_waiting_run_says_its_place(app, monkeypatch):
+    run = make_run([], lives=True)
+    monkeypatch.setattr(runs.Run, "state", property(lambda self: "waiting"))
+    monkeypatch.setattr(jobs, "place_in_queue", lambda run_id: 2)
+    test = app("train", run=run.id)
+    assert "2 before it" in test.get("progress")[0].proto.text
+
+
+def test_a_finished_run_says_what_was_gained_and_offers_the_next_step(app):
+    from tests.pages.conftest import save_tiny_model
+
+    run = make_run()
+    save_tiny_model(run.folder / "best", name="run")
+    test = app("train", run=run.id)
+    said = words_of(test)
+    assert "**15 of 20 names**" in said
+    assert "finds 7 and reaches" in said
+    assert "after epoch 2" in said
+    test.button(key="train_to_try").click().run()
+    assert not test.exception
+    assert test.query_params["model"] == f"run:{run.id}"
+
+
+def test_a_run_without_a_model_says_so(app):
+    for reason, said in (("failed", r"Because it failed\."), ("diverged", r"Because it diverged\.")):
+        test = app("train", run=make_run(events(0, reason=reason)).id)
+        assert [error.value for error in test.error] == [said]
+        assert "no model to use" in words_of(test)
+
+
+def test_an_interrupted_run_and_an_unknown_one_are_told(app):
+    assert "shut down" in words_of(app("train", run=make_run(events(1, reason=None)).id))
+    test = app("train", run="../../etc")
+    assert "There is no run" in test.error[0].value
+    test.button(key="train_again").click().run()
+    assert test.selectbox(key="train_recipe")
+
+
+def test_hostile_names_stay_words(app):
+    run = make_run(name=HOSTILE, corpus_name=HOSTILE)
+    test = app("train", run=run.id)
+    assert "<img" not in words_of(test).replace(r"\<img", "")
+    assert r":red" not in words_of(test).replace(r"\:red", "")
+
+
+def test_keeping_a_model_makes_a_copy_that_outlives_the_run(app):
+    from tests.pages.conftest import save_tiny_model
+
+    run = make_run(name="My first")
+    save_tiny_model(run.folder / "best", name="run")
+    test = app("train", run=run.id)
+    test.text_input(key=f"keep_{run.id}").set_value("../Mine & <b>").run()
+    test.button(key=f"keep_now_{run.id}").click().run()
+    assert not test.exception
+    assert (runs.home() / "models" / "mine-b" / "MANIFEST.json").exists()
+    runs.delete_run(run.id)
+    kept = loading.model("kept:mine-b")
+    assert (kept.id, kept.title) == ("kept:mine-b", "../Mine & <b>")
+    with pytest.raises(ValueError, match="kept already"):
+        train_live.keep_model(run, "mine b")
+
+
+# --- the record and its curves -----------------------------------------------------------------
+
+
+def test_a_record_reads_on_from_where_it_was(stores):
+    history = events(2)
+    run = make_run(history[:6], lives=True)
+    record = RunRecord(run.id)
+    assert record.read(run.folder)
+    assert (record.step, record.epochs, record.best) == (4, [], None)
+    assert not record.read(run.folder)
+    log = runs.EventLog(run.folder)
+    for event in history[6:]:
+        log.write(event)
+    log.close()
+    assert record.read(run.folder)
+    assert (record.step, record.best.epoch, len(record.epochs), record.ended.reason) == (10, 1, 2, "finished")
+    assert record.losses == [1 / step for step in range(1, 11)]
+    assert record.smoothed[0] == pytest.approx(1.0)
+    assert record.losses[-1] < record.smoothed[-1] < 1
+
+
+def test_a_loss_that_is_no_number_leaves_the_mean_alone():
+    record = RunRecord("a")
+    for step, loss in enumerate((math.nan, 2.0, math.nan), 1):
+        record.take(StepDone(step, 1, loss, step, 5))
+    assert math.isnan(record.smoothed[0])
+    assert record.smoothed[1:] == pytest.approx([2.0, 2.0])
+
+
+def test_the_last_epoch_is_the_result_where_the_recipe_keeps_it():
+    record = RunRecord("a")
+    record.take(RunStarted(1, 1, 1, 5, TrainConfig(keeps_best=False)))
+    for event in events(2)[2:]:
+        record.take(event)
+    assert record.best.epoch == 2
+
+
+@pytest.mark.parametrize("n", [0, 1, 599, 600, 601, 12_345])
+def test_thinning_keeps_the_last_point_and_the_limit(n):
+    chosen = thin(n)
+    assert len(chosen) <= MAX_POINTS
+    assert chosen == sorted(set(chosen))
+    assert chosen[-1:] == ([n - 1] if n else [])
+
+
+def test_curves_carry_points_floors_and_the_kept_epoch(stores, monkeypatch):
+    drawn = {}
+    monkeypatch.setattr(charts_train.charts, "show", lambda figure, *, key, **rest: drawn.update({key: (figure, rest)}))
+    record = RunRecord("a")
+    for event in events(2):
+        record.take(event)
+    charts_train.loss(record)
+    charts_train.accuracy(record, is_published=False)
+    charts_train.entity_f1(record, with_both=True)
+    figure, rest = drawn["curve_f1"]
+    assert [note.text for note in figure.layout.annotations] == [
+        "most-frequent tag 45.2 %",
+        "all-O 0.0 %",
+        "kept: 76.9 %",
+    ]
+    assert {trace.name for trace in figure.data} == {"entity F1", "precision", "recall", "kept"}
+    assert "20 names" in rest["alt"]
+    assert rest["table"]["names"] == [20, 20]
+    figure, rest = drawn["curve_loss"]
+    assert list(figure.data[0].x) == list(range(1, 11))
+    assert list(figure.data[2].x) == [5, 10]
+    assert all(figure.layout.uirevision == "a" for figure, _ in drawn.values())
+    figure, _ = drawn["curve_accuracy"]
+    assert list(figure.data[1].y) == pytest.approx([395 / 400, 394 / 400])
