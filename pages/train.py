@@ -37,7 +37,7 @@ def show_form() -> None:
     left, right = st.columns([3, 4], gap="large")
     with left:
         chosen = train_form.choose_recipe()
-        settings = train_form.choose_settings(chosen)
+        settings = train_form.choose_settings(chosen, corpus)
         is_started = st.button("Start training", type="primary", key="train_start")
         counts = (
             f"{widgets.number(len(corpus.train))} sentences to learn from, {widgets.number(len(corpus.dev))} to measure"

@@ -150,6 +150,7 @@ def _walk(inputs: np.ndarray, recurrent: np.ndarray, half: np.ndarray) -> np.nda
     n_columns, n_ways, n_rows, width = inputs.shape
     units = width // 4
     states = np.empty((n_columns, n_ways, n_rows, units), np.float32)
+    rest = 1 - half
     memory = np.zeros((n_ways, n_rows, units), np.float32)
     state, gates = memory, np.empty((n_ways, n_rows, width), np.float32)
     for step, given in enumerate(inputs):
@@ -157,7 +158,7 @@ def _walk(inputs: np.ndarray, recurrent: np.ndarray, half: np.ndarray) -> np.nda
         gates += given
         np.tanh(gates, out=gates)
         gates *= half
-        gates += 1 - half  # i, f, g, o, each (N,B,U)
+        gates += rest  # i, f, g, o, each (N,B,U)
         memory *= gates[..., units : 2 * units]
         memory += gates[..., :units] * gates[..., 2 * units : 3 * units]
         state = np.multiply(gates[..., 3 * units :], np.tanh(memory), out=states[step])

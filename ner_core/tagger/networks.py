@@ -29,7 +29,6 @@ import numpy as np
 from ner_core.records import Batch, Layer, NetworkConfig
 
 LOSSES = ("crf", "sparse_categorical_crossentropy", "categorical_crossentropy")
-EPSILON = 1e-7
 
 # --- counting: no Keras ------------------------------------------------------
 
@@ -180,9 +179,9 @@ def build_network(network: NetworkConfig, seed: int, allowed=None) -> Network:
 
 
 class Network:
-    """A Keras model with its loss, and its weights by name.
+    """A functional `keras.Model` (`model`), with its loss, and its weights by name.
 
-    >>> # network(inputs, training=False) -> scores (B,T,K); inputs as `batch_inputs` makes them
+    `network(inputs, training=False)` gives scores (B,T,K); `inputs` is what `batch_inputs` makes of a batch.
     """
 
     def __init__(self, config: NetworkConfig, seed: int, allowed=None):

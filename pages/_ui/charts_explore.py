@@ -139,10 +139,11 @@ def show_lengths(histogram: Mapping[int, int], summary: Mapping[str, float], cut
         customdata=spans,
         hovertemplate="%{customdata} tokens: %{y:,} sentences<extra></extra>",
     )
-    mean, is_left = summary["mean"], cut.max_length > 0.6 * last
-    _line(figure, mean, f"mean {mean:.1f}", charts.floor(), "dot", is_left=mean > 0.6 * last, y=1.0)
+    mean, line = summary["mean"], cut.max_length + 0.5
+    has_room = not 0 <= line - mean < 0.35 * last  # to the right of the mean, for its name
+    _line(figure, mean, f"mean {mean:.1f}", charts.floor(), "dot", is_left=mean > 0.6 * last or not has_room, y=1.0)
     name = f"max length {cut.max_length}"
-    _line(figure, cut.max_length + 0.5, name, charts.second(), "solid", is_left=is_left, y=0.91)
+    _line(figure, line, name, charts.second(), "solid", is_left=line > 0.6 * last, y=0.91)
     figure.update_layout(margin={"t": 32}, bargap=0)
     figure.update_xaxes(range=[0, 1.02 * last + 1])
     figure.update_yaxes(tickformat=",d", range=[0, 1.25 * max(binned.values(), default=1)])  # room for the names

@@ -69,7 +69,7 @@ def choose_length(corpus_id: str, summary: dict) -> int:
 
 def show_cut(cut: LengthCut, n_sentences: int, whole: LengthCut) -> None:
     """What the line cuts off, what it pads, and how well a tagger reads that finds nothing."""
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="small"):
         for title, value, help in (
             ("Sentences cut", widgets.number(cut.n_cut_sentences), f"Of {n_sentences:,} sentences."),
             ("Tokens cut", widgets.number(cut.n_cut_tokens), f"Of {whole.n_cells:,} tokens."),
@@ -81,7 +81,7 @@ def show_cut(cut: LengthCut, n_sentences: int, whole: LengthCut) -> None:
                 f"The share of {cut.n_cells:,} cells that are right if every answer is O. Padding counts as right.",
             ),
         ):
-            st.metric(title, value, help=help, width=150)
+            st.metric(title, value, help=help, width=160)
     st.markdown(
         f"A tagger that answers O everywhere finds **no entity**: its entity F1 is 0. "
         f"Yet it is right on {widgets.percent(whole.all_o_accuracy)} of the real tokens, and padded to {cut.max_length} "

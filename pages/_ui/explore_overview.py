@@ -31,7 +31,7 @@ def show(corpus_id: str, corpus: Corpus) -> None:
     """What was understood, how much there is, how it was split, what the labels mean."""
     counts = explore_numbers.overview(corpus_id, corpus)
     n_entities = sum(counts["entities"].values())
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="small"):
         for title, n, help in (
             ("Sentences", counts["sentences"], "The unit a network reads at once."),
             ("Tokens", counts["tokens"], "Words and punctuation marks, every one counted."),
@@ -39,7 +39,7 @@ def show(corpus_id: str, corpus: Corpus) -> None:
             ("Tags", len(counts["tags"]), "Different answers a token can get: O, and B- and I- of every label."),
             ("Entities", n_entities, "Names people have marked, of one token or several."),
         ):
-            st.metric(title, widgets.number(n), help=help, width=140)
+            st.metric(title, widgets.number(n), help=help, width=160)
     st.markdown(f"**What was understood:** {widgets.plain(corpus.form or 'sentences with spans')}.")
     widgets.reading_notes(corpus)
     left, right = st.columns([2, 3], gap="large")
@@ -102,23 +102,24 @@ def show_labels(corpus_id: str, corpus: Corpus, counts: dict[str, int]) -> None:
     if not counts:
         st.info("No entity is marked in this corpus: every tag is O. A tagger can learn nothing from it.")
         return
-    if len(corpus.labels) <= MOST_COLOURS:
-        widgets.legend(corpus.labels)
     frequent = explore_numbers.mentions(corpus_id, corpus)
     known = {label.lower() for label in corpus.labels} <= MEANINGS.keys()
-    st.dataframe(
-        {
-            "label": list(counts),
-            "meaning": [MEANINGS[label.lower()] if known else meaning_of(label) for label in counts],
-            "entities": list(counts.values()),
-            "for example": [", ".join(mention for mention, _ in frequent[label][:3]) for label in counts],
-        },
-        hide_index=True,
-        column_config={"entities": COUNT},
-    )
+    meanings = {label: MEANINGS[label.lower()] if known else meaning_of(label) for label in counts}
+    examples = {label: ", ".join(mention for mention, _ in frequent[label][:3]) for label in counts}
+    if len(counts) <= MOST_COLOURS:
+        widgets.legend(corpus.labels, counts)
+        lines = (
+            f"- **{widgets.plain(label[:60])}**: {widgets.plain(meanings[label])} "
+            f"Most often: {widgets.plain(examples[label][:200])}."
+            for label in counts
+        )
+        st.markdown("\n".join(lines))
+    else:
+        table = {"label": list(counts), "entities": list(counts.values()), "most often": list(examples.values())}
+        st.dataframe(table, hide_index=True, column_config={"entities": COUNT})
 
 
 def meaning_of(label: str) -> str:
     """A label of an upload in plain words, where they are known by heart."""
     words = label_words(label)
-    return "named by the file: see the examples" if words == label else words
+    return "So the file calls it." if words == label else f"{words.capitalize()}."

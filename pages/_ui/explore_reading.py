@@ -46,6 +46,9 @@ def show(corpus_id: str, corpus: Corpus) -> None:
         return
     widgets.entity_html(sentence, labels=corpus.labels, max_characters=2_000)
     forms = [(name, published) for published in (True, False) if (name, published) in RECIPES]
+    cell = ["what it is read as", "its id", *recipe(name).encoding.features]
+    cell += ["the tag to answer with the tag's id"] * has_gold
+    st.caption(f"Each cell is one column the network sees: {', '.join(cell)}. Striped cells are padding.")
     for column, (_, is_published) in zip(st.columns(len(forms), gap="large"), forms, strict=True):
         with column:
             st.subheader(
@@ -54,7 +57,7 @@ def show(corpus_id: str, corpus: Corpus) -> None:
             )
             encoder = explore_numbers.encoder(corpus_id, corpus, name, is_published)
             show_form(Reading.of(encoder, sentence, has_gold), corpus.labels, key=f"{name}_{is_published}")
-    widgets.code_shown("tagger.encode:fit_encoder", "tagger.encode:read_sentence", "tagger.encode:_remember")
+    widgets.code_shown("tagger.encode:fit_encoder", "tagger.encode:read_sentence", "tagger.encode:encode")
 
 
 # --- the sentence -----------------------------------------------------------------------
@@ -145,17 +148,10 @@ class Reading:
 
 def show_form(reading: Reading, labels: Sequence[str], *, key: str) -> None:
     """Cells, what there is to notice, and the table."""
-    features = reading.encoder.config.features
-    parts = [
-        "the entry it is read as",
-        "its id",
-        *features,
-        *(["the tag to answer", "the tag's id"] * reading.has_gold),
-    ]
-    st.caption(f"Each cell is a column: {', '.join(parts)}.")
     st.html(cells_html(reading, labels))
     st.markdown("\n".join(f"- {said}" for said in findings(reading)))
     with st.expander("The same as a table"):
+        features = reading.encoder.config.features
         columns = {
             "column": [row["column"] for row in reading.rows],
             "word": [row["word"] for row in reading.rows],

@@ -1,6 +1,6 @@
 """What is to be trained: recipe, form, hyperparameters, probe sentences; and what the recipe says of itself.
 
-Use, in this order: `recipe = choose_recipe(corpus)`, `tell_recipe(recipe, corpus)`, `settings = choose_settings(recipe)`,
+Use, in this order: `recipe = choose_recipe(corpus)`, `tell_recipe(recipe, corpus)`, `settings = choose_settings(recipe, corpus)`,
 `show_layers(corpus, corpus_id, settings.recipe)`, `run_config(settings, corpus, corpus_id)`.
 """
 
@@ -16,6 +16,7 @@ from ner_core.training.runs import RunConfig
 from pages._ui import widgets
 
 MAX_PROBES = 5
+MIN_STEPS, MAX_EPOCHS_PROPOSED = 500, 20
 FORMS = {False: "As mended", True: "As published"}
 PROBES = ("Ada Lovelace lives in London.", "On Monday the French president met Angela Merkel at the United Nations.")
 
@@ -105,11 +106,11 @@ class Settings:
     probes: tuple[str, ...]
 
 
-def choose_settings(chosen: Recipe) -> Settings:
+def choose_settings(chosen: Recipe, corpus: Corpus) -> Settings:
     """Epochs, seed and time limit in sight; the other hyperparameters folded; the sentences to watch."""
     present = settings_of(chosen)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        values = {"epochs": _ask(chosen, "epochs", present["epochs"])}
+        values = {"epochs": _ask(chosen, "epochs", present["epochs"], proposed=epochs_for(chosen, corpus))}
         seed = st.number_input(
             "Seed",
             0,
@@ -141,8 +142,19 @@ def choose_settings(chosen: Recipe) -> Settings:
     return Settings(resize(chosen, **changed), changed, int(seed), minutes and minutes * 60, _ask_probes(chosen))
 
 
-def _ask(chosen: Recipe, name: str, present: float) -> float:
+def epochs_for(chosen: Recipe, corpus: Corpus) -> int:
+    """The recipe's epochs; more on a small corpus, where they are short: about `MIN_STEPS` steps (not as published)."""
+    training = chosen.training
+    if chosen.is_published or not training.batch_tokens or training.batch_size:
+        return training.epochs
+    n_steps = max(1, sum(map(len, corpus.train)) // training.batch_tokens)
+    return max(training.epochs, min(MAX_EPOCHS_PROPOSED, -(-MIN_STEPS // n_steps)))
+
+
+def _ask(chosen: Recipe, name: str, present: float, proposed: float | None = None) -> float:
     """One hyperparameter within its bounds, under a key of its own for each recipe."""
+    proposed = present if proposed is None else proposed
+    more = f" On a corpus of this size {proposed:g} are proposed." if proposed != present else ""
     bound = BOUNDS[name]
     kind = int if bound.is_whole else float
     low, high = min(bound.low, present), max(bound.high, present)
@@ -151,11 +163,11 @@ def _ask(chosen: Recipe, name: str, present: float) -> float:
         bound.words[0].upper() + bound.words[1:],
         kind(low),
         kind(high),
-        kind(present),
-        key=f"train_{chosen.name}_{chosen.is_published}_{name}",
+        kind(proposed),
+        key=f"train_{chosen.name}_{chosen.is_published}_{name}_{proposed:g}",
         persist_state="session",
         width=190,
-        help=f"{bound.help} From {low:g} to {high:g}; this recipe has {present:g}.",
+        help=f"{bound.help} From {low:g} to {high:g}; this recipe has {present:g}.{more}",
         **({} if bound.is_whole else digits),
     )
 

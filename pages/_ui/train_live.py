@@ -89,7 +89,7 @@ def _draw(run_id: str, *, is_live: bool) -> None:
 def _show_state(run: Run, record: RunRecord, state: str) -> None:
     """A line of words, the progress, and Stop."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        with st.container(width="stretch", gap="xsmall", height=76):
+        with st.container(width="stretch", gap="xsmall"):
             st.progress(1.0 if record.ended else record.progress, text=plain(_line(run, record, state)))
         if state in ACTIVE_STATES:
             st.button(
@@ -139,8 +139,8 @@ def _show_curves(run: Run, record: RunRecord) -> None:
     with right:
         with st.container(horizontal=True, vertical_alignment="center"):
             n_names = record.epochs[-1].dev.overall.n_gold if record.epochs else 0
-            on_names = f" on {number(n_names)} names of dev" if n_names else ""
-            st.markdown(f"**Entity F1**: whole names, exactly right{on_names}", width="stretch")
+            on_names = f" on {number(n_names)} names of dev" if n_names else ": names exactly right"
+            st.markdown(f"**Entity F1**{on_names}", width="stretch")
             both = st.toggle("Precision, recall", key="train_both", persist_state="session")
         charts_train.entity_f1(record, with_both=both)
     left, right = st.columns(2, gap="medium")

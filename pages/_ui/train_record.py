@@ -31,7 +31,7 @@ from ner_core.records import (
 from ner_core.training.runs import read_events
 
 MAX_POINTS = 600  # of one line on a chart; more cannot be told apart and slow the browser
-SMOOTHING = 0.9  # share of the former value in the smoothed loss
+SMOOTHING = 0.9  # share of the former mean in the smoothed loss, once there are some points
 
 
 @dataclass
@@ -83,9 +83,10 @@ class RunRecord:
         self.steps.append(event.step)
         self.losses.append(event.loss)
         if math.isfinite(event.loss):
+            share = min(SMOOTHING, self._n_meant / (self._n_meant + 5))  # less at first, lest the curve lag behind
+            self._mean = share * self._mean + (1 - share) * event.loss
             self._n_meant += 1
-            self._mean = SMOOTHING * self._mean + (1 - SMOOTHING) * event.loss
-        self.smoothed.append(self._mean / (1 - SMOOTHING**self._n_meant) if self._n_meant else math.nan)
+        self.smoothed.append(self._mean if self._n_meant else math.nan)
 
     # --- how far
 

@@ -101,7 +101,7 @@ def _meta_lines(lines: list[str]) -> dict[int, tuple[str, str]]:
             continue
         is_first = index == 0 or not lines[index - 1].strip() or index - 1 in found
         following = lines[index + 1] if index + 1 < len(lines) else ""
-        if not is_first or not ("\t" in following.strip() or _META.fullmatch(following)):
+        if not is_first or not (("\t" in following and following.strip()) or _META.fullmatch(following)):
             return {}
         found[index] = (match[1], match[2])
     return found
@@ -109,7 +109,7 @@ def _meta_lines(lines: list[str]) -> dict[int, tuple[str, str]]:
 
 def _separator(lines: list[str]) -> str:
     """Do tabs or spaces stand between the columns of most lines?"""
-    filled = [line.strip() for line in lines if line.strip()]
+    filled = [line for line in lines if line.strip()]
     n_tabs = sum("\t" in line for line in filled)
     return "tab" if 2 * n_tabs >= len(filled) else "space"
 

@@ -256,3 +256,15 @@ def test_long_sentences_keep_their_probabilities():
     scores = random.normal(0, 30, (300, 5))
     probabilities = forward.tag_probabilities(network, weights, scores[None], np.ones((1, 300), bool))
     np.testing.assert_allclose(probabilities.sum(-1), 1, atol=1e-9)
+
+
+def test_an_empty_row_is_harmless():
+    """A sentence all of whose words vanished has no tags, no spans, and disturbs no other."""
+    config = network_of(STACKS["features, conv, bilstm, dense, crf"])
+    weights, batch = random_weights(config), batch_of([0, 4])
+    scores = forward.tag_scores(config, weights, batch)
+    assert np.isfinite(scores).all()
+    tag_ids = forward.decode_tags(config, weights, scores, batch.mask)
+    assert not tag_ids[0].any()
+    probabilities = forward.tag_probabilities(config, weights, scores, batch.mask)
+    np.testing.assert_allclose(probabilities.sum(-1), batch.mask, atol=1e-9)

@@ -73,7 +73,7 @@ def test_the_same_seed_gives_the_same_events_and_another_does_not():
 @pytest.mark.parametrize("name, published", [key for key in RECIPES if key[0] != "keras-bilstm-crf"])
 def test_every_recipe_learns(name, published):
     settings = {"epochs": 2} if not published else {"epochs": 2, "max_length": 8}
-    tagger, events = run(small(name, published, **settings))
+    _tagger, events = run(small(name, published, **settings))
     done = [event for event in events if isinstance(event, EpochDone)]
     assert np.isfinite([e.train_loss for e in done]).all() and np.isfinite([e.dev_loss for e in done]).all()
     losses = [event.loss for event in events if isinstance(event, StepDone)]
