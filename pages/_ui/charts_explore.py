@@ -59,7 +59,9 @@ def _bars(values: Mapping[str, int], colour_of: Mapping, *, key: str, alt: str, 
         showgrid=False,
         fixedrange=True,
     )
-    figure.update_xaxes(range=[0, 1.12 * largest], tickformat=",d", nticks=6, fixedrange=True)
+    figure.update_xaxes(
+        range=[0, 1.12 * largest], tickformat=",d", nticks=6, dtick=1 if largest < 6 else None, fixedrange=True
+    )
     if len(values) > len(names):
         st.caption(f"The first {len(names)} of {len(values):,} are drawn; the table holds all.")
     charts.show(figure, key=key, alt=alt, table=table)

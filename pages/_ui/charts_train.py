@@ -17,7 +17,7 @@ from pages._ui.widgets import number, percent
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-HEIGHT = 320
+HEIGHT = 340
 
 
 def loss(record: RunRecord) -> None:
@@ -146,7 +146,7 @@ def _mark_best(figure: Figure, record: RunRecord) -> None:
 def _new(record: RunRecord, *, x: str, y: str) -> Figure:
     """An empty figure of the run; an axis of epochs shows whole numbers, from 1 to what has run."""
     figure = charts.new_figure(x=x, y=y, height=HEIGHT)
-    legend = {"font": {"size": 12}, "yanchor": "top", "y": -0.2}  # below: the buttons appear above the curves
+    legend = {"font": {"size": 12}, "yanchor": "top", "y": -0.3}  # below: the buttons appear above the curves
     figure.update_layout(uirevision=record.run_id, hovermode="closest", legend=legend)
     if x == "epoch":
         n = len(record.epochs)

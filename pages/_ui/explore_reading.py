@@ -29,8 +29,8 @@ DEFAULT_RECIPE = "gmb-bilstm-softmax"
 def show(corpus_id: str, corpus: Corpus) -> None:
     """Draw the section."""
     st.markdown(
-        "A network never sees words, only numbers. Here is one sentence as a tutorial turns it into numbers, "
-        "beside the same with the tutorial's mistakes mended."
+        "A network never sees words, only numbers. Here is one sentence as a recipe turns it into numbers: "
+        "as its tutorial published it, beside the same with the mistakes mended."
     )
     name = st.selectbox(
         "Recipe",
@@ -238,7 +238,7 @@ def _count(n: int, what: str) -> str:
 def _list(words: Sequence[str], n: int = 12) -> str:
     distinct = list(dict.fromkeys(words))
     more = f" and {len(distinct) - n} more" if len(distinct) > n else ""
-    return ", ".join(f"**{widgets.plain(word[:60])}**" for word in distinct[:n]) + more
+    return ", ".join(f"“**{widgets.plain(word[:60])}**”" for word in distinct[:n]) + more
 
 
 # --- the cells -----------------------------------------------------------------------------

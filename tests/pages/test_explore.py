@@ -194,8 +194,8 @@ def test_words_that_vanish_and_unknown_words_are_named(explore):
     test.text_input(key="explore_own").set_value("Qwxzt lives in London .").run()
     test.selectbox(key="explore_recipe").set_value("keras-bilstm-crf").run()
     words = said(test)
-    assert "**Vanished**: **Qwxzt**, **\\.**" in words
-    assert "read as `<unk>`: **Qwxzt**" in words
+    assert "**Vanished**: “**Qwxzt**”, “**\\.**”" in words
+    assert "read as `<unk>`: “**Qwxzt**”" in words
     test.selectbox(key="explore_recipe").set_value("gmb-bilstm-softmax").run()
     assert "KeyError" in said(test)
 
@@ -223,18 +223,29 @@ def test_every_recipe_reads_every_kind_of_corpus(explore):
 # --- uploads ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("section", SECTIONS)
 @pytest.mark.parametrize(
     "content",
     [CONLL, ONE_SENTENCE, NO_ENTITIES, HOSTILE_FILE, KAGGLE, lzma.compress(KAGGLE)],
     ids=["conll", "one sentence", "no entities", "hostile", "kaggle", "kaggle.xz"],
 )
-def test_every_section_stands_every_upload(explore, section, content):
-    test = explore(content, section=section)
-    assert not test.error
-    drawn = Tags(html(test))
-    assert not drawn.names & {"img", "script", "b"}
-    assert not {name for name in drawn.attributes if name.startswith("on")}
+def test_every_section_stands_every_upload(explore, content):
+    test = explore(content)
+    for section in SECTIONS:
+        look_at(test, section)
+        assert not test.error
+        drawn = Tags(html(test))
+        assert not drawn.names & {"img", "script", "b"}
+        assert not {name for name in drawn.attributes if name.startswith("on")}
+
+
+def test_very_many_labels_and_a_very_long_sentence(explore):
+    """A list takes the place of pills; the cells are cut with a note; lengths are put together."""
+    content = "\n".join([f"w{n} B-label{n}" for n in range(300)] + ["and O"] * 900).encode()
+    test = explore(content)
+    for section in SECTIONS:
+        look_at(test, section)
+    assert "the first 400 are read here" in said(test)
+    assert look_at(test, "Mentions").selectbox[0].label == "Label"
 
 
 def test_a_hostile_label_is_words_wherever_it_stands(explore):
