@@ -539,6 +539,7 @@ def _add_train(command: argparse.ArgumentParser) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: one sentence's products are small
     parser = build_parser()
     chosen = parser.parse_args(arguments)
     if not hasattr(chosen, "work"):

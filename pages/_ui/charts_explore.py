@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import pandas  # noqa: F401 (first: Plotly trips over a pandas that another session's thread is still importing)
 import streamlit as st
 
 from ner_core.data.statistics import LengthCut
@@ -47,7 +48,9 @@ def _bars(values: Mapping[str, int], colour_of: Mapping, *, key: str, alt: str, 
         },
         customdata=[charts.literal(shorten(name, 80)) for name in names],
         text=[f"{count:,}" for count in counts],
-        textposition=["inside" if count > 0.2 * largest else "outside" for count in counts],
+        textposition=[
+            "inside" if look and n > 0.2 * largest else "outside" for look, n in zip(looks, counts, strict=True)
+        ],
         insidetextfont={"color": INK},
         cliponaxis=False,
         hovertemplate="%{customdata}: %{x:,}<extra></extra>",

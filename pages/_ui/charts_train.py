@@ -1,42 +1,48 @@
 """The curves of one run: loss, accuracy, entity F1.
 
-Use: `charts_train.loss(record)`, `.accuracy(record, is_published=...)`, `.entity_f1(record, with_both=...)`: each draws one
-chart with its words and its table. Heights are fixed, the x-axis shows what has run, and zoom survives an
-update (`uirevision` is the run's id).
+Use: `charts_train.loss(record)`, `.accuracy(record, is_published=...)`, `.entity_f1(record, with_both=...)`: each
+draws one chart with its words and its table. Heights are fixed; the x-axis shows what has run.
+
+These are Vega-Lite charts where the other pages have Plotly's: Streamlit builds a Plotly chart anew whenever a
+number in it changes, so that zoom is lost and a browser is busy with nothing else; a Vega-Lite chart whose
+specification stays the same is only handed the new numbers. Hence everything that changes is in the rows.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
-from pages._ui import charts
+import streamlit as st
+
+from pages._ui import charts, session
 from pages._ui.train_record import RunRecord, thin
 from pages._ui.widgets import number, percent
 
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
+HEIGHT = 330
+HOW_TO_ZOOM = "Shift and wheel zooms, dragging moves, a double click shows all again."
 
-HEIGHT = 340
+Rows = list[dict]  # series, kind ("line", "floor", "kept"), x, y, note
+
+_INK = {"light": "#1c2126", "dark": "#e8eaec"}
+_GRID = {"light": "#e6e9ec", "dark": "#2e353a"}
+_SOLID, _DASHED, _DOTTED = [1, 0], [6, 4], [2, 3]
+
+
+# --- the three charts -------------------------------------------------------------------
 
 
 def loss(record: RunRecord) -> None:
     """Training loss by step, raw (faint) and smoothed; validation loss at the end of each epoch."""
-    figure = _new(record, x="step", y="loss (nats a token)")
     chosen = thin(len(record.steps))
     steps = [record.steps[i] for i in chosen]
-    raw, smooth = [record.losses[i] for i in chosen], [record.smoothed[i] for i in chosen]
-    line = {"color": charts.accent(), "width": 1}
-    figure.add_scatter(x=steps, y=raw, name="training, each step", mode="lines", line=line, opacity=0.35)
-    _line(figure, steps, smooth, "training, smoothed", mode="lines")
+    smooth = [record.smoothed[i] for i in chosen]
     measured = [epoch for epoch in record.epochs if math.isfinite(epoch.dev_loss)]
-    _line(
-        figure,
-        [epoch.step for epoch in measured],
-        [epoch.dev_loss for epoch in measured],
-        "validation",
-        colour=charts.second(),
-    )
+    rows = [
+        *_line("training, each step", steps, [record.losses[i] for i in chosen], "step", "{:.3f}"),
+        *_line("training, smoothed", steps, smooth, "step", "{:.3f}"),
+        *_line("validation", [e.step for e in measured], [e.dev_loss for e in measured], "step", "{:.3f}"),
+    ]
     said = f"Training loss {smooth[-1]:.3f} after {number(record.step)} steps." if smooth else "No step is done yet."
     if measured:
         said += f" Validation loss {measured[-1].dev_loss:.3f} after epoch {measured[-1].epoch}."
@@ -46,67 +52,66 @@ def loss(record: RunRecord) -> None:
         "training loss": [_figures(epoch.train_loss) for epoch in record.epochs],
         "validation loss": [_figures(epoch.dev_loss) for epoch in record.epochs],
     }
-    charts.show(figure, key="curve_loss", alt=f"Loss by step. {said}", table=table)
+    looks = {
+        "training, each step": (charts.accent(), _SOLID, 0.35),
+        "training, smoothed": (charts.accent(), _SOLID, 1.0),
+        "validation": (charts.second(), _SOLID, 1.0),
+    }
+    spec = _spec("step", "loss (nats a token)", looks, points=("validation",))
+    _show(spec, rows, key="curve_loss", alt=f"Loss by step. {said}", table=table)
 
 
 def accuracy(record: RunRecord, *, is_published: bool) -> None:
     """Accuracy as the tutorials count it, over real tokens, and what saying O everywhere reaches."""
-    figure = _new(record, x="epoch", y="accuracy")
-    figure.update_yaxes(tickformat=".1%")
     x = [epoch.epoch for epoch in record.epochs]
     train = [epoch.train_accuracy for epoch in record.epochs]
     padded = [epoch.dev_accuracy if is_published else epoch.dev.padded_accuracy for epoch in record.epochs]
     tokens = [epoch.dev.token_accuracy for epoch in record.epochs]
-    _line(figure, x, train, "training", dash="dash", hover=".2%")
-    _line(figure, x, padded, "validation, padding counted", hover=".2%")
-    _line(figure, x, tokens, "validation, tokens alone", colour=charts.second(), hover=".2%")
-    floors = []
+    rows = [
+        *_line("training", x, train, "epoch", "{:.2%}"),
+        *_line("validation, padding counted", x, padded, "epoch", "{:.2%}"),
+        *_line("validation, tokens alone", x, tokens, "epoch", "{:.2%}"),
+    ]
     if record.floors:
         all_o = record.floors.all_o
-        floors = [("all-O, padding counted", all_o.padded_accuracy), ("all-O, tokens alone", all_o.token_accuracy)]
-    for name, value in floors:
-        charts.floor_line(figure, value, name)
-    values = [value for value in [*train, *padded, *tokens, *(value for _, value in floors)] if math.isfinite(value)]
-    figure.update_yaxes(range=[max(0.0, min(values, default=0.8) - 0.03), 1.01])
+        rows += [_floor("all-O, padding counted", all_o.padded_accuracy), _floor("all-O", all_o.token_accuracy)]
     said = f"After epoch {x[-1]}: {percent(padded[-1])} with padding, {percent(tokens[-1])} of tokens." if x else ""
-    n_tokens = record.epochs[-1].dev.n_tokens if x else 0
     table = {
         "epoch": x,
         "training": [_share(value) for value in train],
         "validation, padding counted": [_share(value) for value in padded],
         "validation, tokens alone": [_share(value) for value in tokens],
-        "tokens": [n_tokens] * len(x),
+        "tokens": [epoch.dev.n_tokens for epoch in record.epochs],
     }
-    charts.show(figure, key="curve_accuracy", alt=f"Accuracy by epoch. {said or 'No epoch is done yet.'}", table=table)
+    looks = {
+        "training": (charts.accent(), _DASHED, 1.0),
+        "validation, padding counted": (charts.accent(), _SOLID, 1.0),
+        "validation, tokens alone": (charts.second(), _SOLID, 1.0),
+    }
+    spec = _spec("epoch", "accuracy", looks, points=tuple(looks), y_axis={"format": ".0%"}, y_scale={"zero": False})
+    _show(spec, rows, key="curve_accuracy", alt=f"Accuracy by epoch. {said or 'No epoch is done yet.'}", table=table)
 
 
 def entity_f1(record: RunRecord, *, with_both: bool) -> None:
     """Entity F1 by epoch over the floor lines, the kept epoch marked; `with_both` adds precision and recall."""
-    figure = _new(record, x="epoch", y="entity F1")
-    figure.update_yaxes(range=[-0.02, 1.02], tickformat=".0%")
-    x, dev = [epoch.epoch for epoch in record.epochs], [epoch.dev for epoch in record.epochs]
+    x, dev, best = [epoch.epoch for epoch in record.epochs], [epoch.dev for epoch in record.epochs], record.best
+    rows = _line("entity F1", x, [report.f1 for report in dev], "epoch", "{:.1%}")
+    for row, report in zip(rows, dev, strict=True):
+        row["note"] += f", precision {percent(report.precision)}, recall {percent(report.recall)}"
+        row["note"] += f" ({number(report.overall.n_gold)} names)"
+    looks = {"entity F1": (charts.accent(), _SOLID, 1.0)}
     if with_both:
-        _line(figure, x, [r.precision for r in dev], "precision", colour=charts.second(), dash="dash", hover=".1%")
-        _line(figure, x, [r.recall for r in dev], "recall", colour=charts.second(), dash="dot", hover=".1%")
-    figure.add_scatter(
-        x=x,
-        y=[report.f1 for report in dev],
-        customdata=[[r.precision, r.recall, r.overall.n_gold] for r in dev],
-        name="entity F1",
-        mode="lines+markers",
-        line={"color": charts.accent(), "width": 2.5},
-        marker={"size": 7},
-        hovertemplate="epoch %{x}: F1 %{y:.1%}<br>precision %{customdata[0]:.1%}, recall %{customdata[1]:.1%}"
-        "<br>%{customdata[2]:,} names<extra></extra>",
-    )
+        rows += _line("precision", x, [report.precision for report in dev], "epoch", "{:.1%}")
+        rows += _line("recall", x, [report.recall for report in dev], "epoch", "{:.1%}")
+        looks |= {"precision": (charts.second(), _DASHED, 1.0), "recall": (charts.second(), _DOTTED, 1.0)}
     if record.floors:
-        charts.floor_line(figure, record.floors.most_frequent_tag.f1, "most-frequent tag")
-        charts.floor_line(figure, record.floors.all_o.f1, "all-O")
-    if record.best:
-        _mark_best(figure, record)
+        rows.append(_floor("most-frequent tag", record.floors.most_frequent_tag.f1))
+        rows.append(_floor("all-O", record.floors.all_o.f1))
+    if best:
+        note = f"kept: {percent(best.dev.f1)}"
+        rows.append({"series": "entity F1", "kind": "kept", "x": best.epoch, "y": best.dev.f1, "note": note})
     said = "No epoch is done yet."
-    if record.best:
-        best = record.best
+    if best:
         said = (
             f"{percent(best.dev.f1)} at epoch {best.epoch}, the one kept, over {number(best.dev.overall.n_gold)} names."
         )
@@ -117,58 +122,146 @@ def entity_f1(record: RunRecord, *, with_both: bool) -> None:
         "recall": [percent(report.recall) for report in dev],
         "names": [report.overall.n_gold for report in dev],
     }
-    charts.show(figure, key="curve_f1", alt=f"Entity F1 by epoch. {said}", table=table)
+    spec = _spec("epoch", "entity F1", looks, points=tuple(looks), y_axis={"format": ".0%"}, y_scale={"domain": [0, 1]})
+    _show(spec, rows, key="curve_f1", alt=f"Entity F1 by epoch. {said}", table=table)
 
 
-def _mark_best(figure: Figure, record: RunRecord) -> None:
-    """Ring the epoch that is kept and say so beside it."""
-    best = record.best
-    figure.add_scatter(
-        x=[best.epoch],
-        y=[best.dev.f1],
-        name="kept",
-        mode="markers",
-        showlegend=False,
-        marker={"symbol": "circle-open", "size": 16, "color": charts.accent(), "line": {"width": 2}},
-        hoverinfo="skip",
-    )
-    figure.add_annotation(
-        x=best.epoch,
-        y=best.dev.f1,
-        text=f"kept: {percent(best.dev.f1)}",
-        showarrow=False,
-        yshift=-20 if best.dev.f1 > 0.15 else 20,
-        xanchor="right" if best.epoch > 1 else "left",
-        font={"color": charts.accent(), "size": 13},
-    )
+# --- rows ---------------------------------------------------------------------------------
 
 
-def _new(record: RunRecord, *, x: str, y: str) -> Figure:
-    """An empty figure of the run; an axis of epochs shows whole numbers, from 1 to what has run."""
-    figure = charts.new_figure(x=x, y=y, height=HEIGHT)
-    legend = {"font": {"size": 12}, "yanchor": "top", "y": -0.3}  # below: the buttons appear above the curves
-    figure.update_layout(uirevision=record.run_id, hovermode="closest", legend=legend)
-    if x == "epoch":
-        n = len(record.epochs)
-        figure.update_xaxes(range=[0.7, max(n, 1) + 0.3], dtick=max(1, math.ceil(n / 10)))
-    else:
-        figure.update_xaxes(rangemode="tozero")
-    return figure
+def _line(series: str, x: Sequence, y: Sequence[float], unit: str, form: str) -> Rows:
+    """The points of one line; what is not a number is left out.
+
+    >>> _line("a", [1, 2], [0.5, math.nan], "epoch", "{:.0%}")
+    [{'series': 'a', 'kind': 'line', 'x': 1, 'y': 0.5, 'note': 'a, epoch 1: 50%'}]
+    """
+    return [
+        {"series": series, "kind": "line", "x": a, "y": b, "note": f"{series}, {unit} {a:,}: {form.format(b)}"}
+        for a, b in zip(x, y, strict=True)
+        if math.isfinite(b)
+    ]
 
 
-def _line(
-    figure: Figure, x: list, y: list, name: str, *, colour: str = "", dash: str = "solid", mode: str = "", hover=".3f"
-) -> None:
-    """Add one named line; what is not a number leaves a gap."""
-    figure.add_scatter(
-        x=x,
-        y=[value if math.isfinite(value) else None for value in y],
-        name=name,
-        mode=mode or "lines+markers",
-        line={"color": colour or charts.accent(), "width": 2.5, "dash": dash},
-        marker={"size": 7},
-        hovertemplate=f"{figure.layout.xaxis.title.text} %{{x}}: %{{y:{hover}}}<extra>{name}</extra>",
-    )
+def _floor(name: str, y: float) -> dict:
+    """A grey line with its name: what needs no learning."""
+    return {"series": name, "kind": "floor", "x": None, "y": y, "note": f"{name} {percent(y)}"}
+
+
+# --- the specification: the same as long as the run is looked at -----------------------------
+
+
+def _spec(
+    x: str, y: str, looks: Mapping[str, tuple], *, points: Sequence[str], y_axis: dict | None = None, y_scale=None
+) -> dict:
+    """Lines by series, floors and the kept epoch, all from one table of rows; `looks` = colour, dash, opacity."""
+    names = list(looks)
+    at_x = {
+        "field": "x",
+        "type": "quantitative",
+        "title": x,
+        "axis": {"format": ",d", "tickMinStep": 1, "labelFlush": False},
+        "scale": {"zero": x == "step", "nice": False, **({"padding": 24} if x == "epoch" else {})},
+    }
+    at_y = {"field": "y", "type": "quantitative", "title": y, "axis": y_axis or {}, "scale": y_scale or {}}
+    legend = {"orient": "bottom", "title": None, "columns": 2, "labelLimit": 0, "symbolType": "stroke"}
+
+    def by_series(values: list, **more) -> dict:
+        return {"field": "series", "type": "nominal", "scale": {"domain": names, "range": values}, **more}
+
+    lines = {
+        "transform": [{"filter": "datum.kind == 'line'"}],
+        "mark": {"type": "line", "strokeWidth": 2.5},
+        "params": [
+            {
+                "name": "zoom",
+                "select": {"type": "interval", "encodings": ["x"], "zoom": "wheel![event.shiftKey]"},
+                "bind": "scales",
+            }
+        ],
+        "encoding": {
+            "x": at_x,
+            "y": at_y,
+            "color": by_series([look[0] for look in looks.values()], legend=legend),
+            "strokeDash": by_series([look[1] for look in looks.values()], legend=legend),
+            "opacity": by_series([look[2] for look in looks.values()], legend=legend),
+        },
+    }
+    dots = {
+        "transform": [{"filter": "datum.kind == 'line'"}],
+        "mark": {"type": "circle", "size": 70},
+        "encoding": {
+            "x": at_x,
+            "y": at_y,
+            "color": by_series([look[0] for look in looks.values()], legend=None),
+            "opacity": {"condition": {"test": {"field": "series", "oneOf": list(points)}, "value": 1}, "value": 0},
+            "tooltip": {"field": "note", "type": "nominal", "title": " "},
+        },
+    }
+    return {
+        "height": HEIGHT - 110,
+        "layer": [lines, dots, *_floors(at_y), *_kept(at_x, at_y)],
+        "config": _config(),
+    }
+
+
+def _floors(at_y: dict) -> list[dict]:
+    chosen = [{"filter": "datum.kind == 'floor'"}]
+    text = {"type": "text", "align": "left", "baseline": "bottom", "dy": -3, "fontSize": 13, "color": charts.floor()}
+    return [
+        {
+            "transform": chosen,
+            "mark": {"type": "rule", "color": charts.floor(), "strokeDash": _DOTTED, "strokeWidth": 1.5},
+            "encoding": {"y": at_y},
+        },
+        {
+            "transform": chosen,
+            "mark": text,
+            "encoding": {"x": {"value": 4}, "y": at_y, "text": {"field": "note", "type": "nominal"}},
+        },
+    ]
+
+
+def _kept(at_x: dict, at_y: dict) -> list[dict]:
+    """A ring round the epoch that is kept, and its words (beneath, or above where there is no room)."""
+    chosen = {"filter": "datum.kind == 'kept'"}
+    text = {"type": "text", "align": "right", "fontSize": 13, "color": charts.accent()}
+    note = {"x": at_x, "y": at_y, "text": {"field": "note", "type": "nominal"}}
+    return [
+        {
+            "transform": [chosen],
+            "mark": {"type": "point", "filled": False, "size": 260, "strokeWidth": 2, "color": charts.accent()},
+            "encoding": {"x": at_x, "y": at_y},
+        },
+        {"transform": [chosen, {"filter": "datum.y > 0.2"}], "mark": {**text, "dy": 22, "dx": 6}, "encoding": note},
+        {"transform": [chosen, {"filter": "datum.y <= 0.2"}], "mark": {**text, "dy": -20, "dx": 6}, "encoding": note},
+    ]
+
+
+def _config() -> dict:
+    """The theme's ink on a transparent ground."""
+    ink, grid = _INK[session.theme()], _GRID[session.theme()]
+    words = {
+        "labelColor": ink,
+        "titleColor": ink,
+        "labelFontSize": 13,
+        "titleFontSize": 13,
+        "titleFontWeight": "normal",
+    }
+    return {
+        "background": "transparent",
+        "font": "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif",
+        "view": {"stroke": None},
+        "axis": {**words, "gridColor": grid, "domainColor": grid, "tickColor": grid},
+        "legend": {**words, "labelFontSize": 12},
+    }
+
+
+def _show(spec: dict, rows: Rows, *, key: str, alt: str, table: Mapping[str, Sequence]) -> None:
+    """Draw the chart with its text alternative and, folded, its table."""
+    columns = {name: [row[name] for row in rows] for name in ("series", "kind", "x", "y", "note")}
+    st.vega_lite_chart(columns, spec, key=key, alt=alt, theme=None, width="stretch", height=HEIGHT)
+    with st.expander("The same as a table", key=f"{key}_table"):
+        st.dataframe(table, hide_index=True, width="stretch")
 
 
 def _figures(value: float) -> str:

@@ -43,7 +43,7 @@ def choose_length(corpus_id: str, summary: dict) -> int:
     """The slider and the number in step with it."""
     name = f"explore_length_{corpus_id}"
     first = TUTORIAL_LENGTH if summary["max"] > TUTORIAL_LENGTH else max(1, round(summary["p95"]))
-    kept = session.recall(name) or {"length": first, "moved": "slider", "slider": 0, "number": 0}
+    kept = session.recall(name) or {"length": first, "moved": "slider", "slider": (0, first), "number": (0, first)}
     session.remember(name, kept)
     left, right = st.columns([4, 1], vertical_alignment="bottom")
     make = {
@@ -53,17 +53,18 @@ def choose_length(corpus_id: str, summary: dict) -> int:
     moved = kept["moved"]
     other = "number" if moved == "slider" else "slider"
     for widget in (moved, other):  # the one moved is read first, and the other follows it
+        times_made, start = kept[widget]  # `start` stays while it is moved: a new one would stop the hand
         value = make[widget](
             min_value=1,
             max_value=max(LONGEST_SHOWN, summary["max"]),
-            value=kept["length"],
-            key=f"{name}_{widget}_{kept[widget]}",
+            value=start,
+            key=f"{name}_{widget}_{times_made}",
             on_change=kept.update,
             kwargs={"moved": widget},
         )
         if widget == moved and value != kept["length"]:
             kept["length"] = value
-            kept[other] += 1
+            kept[other] = (kept[other][0] + 1, value)
     return kept["length"]
 
 
