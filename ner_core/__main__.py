@@ -23,6 +23,7 @@ from typing import NoReturn
 from ner_core.records import Corpus, Counts, EpochDone, Event, Report, RunEnded, Sentence, SplitConfig, UploadError
 
 FORMS = ("conll", "jsonl", "csv", "spacy")
+_TIME_DECIDES = 1000  # epochs, where a number of seconds was given and no number of epochs
 _LINES_AT_ONCE = 256  # texts tagged together: bounds memory on endless input
 
 
@@ -157,14 +158,16 @@ def show_recipes(chosen: argparse.Namespace) -> int:
 
 def train(chosen: argparse.Namespace) -> int:
     """Train a recipe on a corpus and store the best tagger in `--out`; Ctrl-C keeps the best so far."""
-    from ner_core.tagger.recipes import new_tagger, recipe
+    from ner_core.tagger.recipes import new_tagger, recipe, suited
     from ner_core.training.worker import deal, keep_best, stop_on_signal
 
     base = recipe(chosen.recipe, published=chosen.published)
     out = _checked_out(chosen.out)
     corpus = _read_corpus(chosen.corpus, None, dev=chosen.dev, test=chosen.test)
     corpus = deal(corpus, base)
-    asked = {"epochs": chosen.epochs, "seconds": chosen.seconds, "seed": chosen.seed}
+    base = suited(base, corpus)
+    epochs = chosen.epochs or (_TIME_DECIDES if chosen.seconds else None)
+    asked = {"epochs": epochs, "seconds": chosen.seconds, "seed": chosen.seed}
     config = replace(base.training, **{name: value for name, value in asked.items() if value is not None})
     _say(f"{base.name} ({'published' if chosen.published else 'mended'}) on {corpus.name}: loading TensorFlow …")
     with _without_chatter():

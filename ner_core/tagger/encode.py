@@ -133,13 +133,8 @@ class Encoder:
         return self.words[index] if 0 <= index < len(self.words) else PAD
 
     @cached_property
-    def ids_of_word(self) -> dict[str, tuple[int, ...]]:
-        """A memory of words already looked up: word -> ids of its pieces."""
-        return {}
-
-    @cached_property
-    def features_of_word(self) -> dict[str, tuple[int, ...]]:
-        """A memory of words already looked up: word -> one id a feature."""
+    def memory(self) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]]]:
+        """Words already looked up: word -> (ids of its pieces, one id a feature)."""
         return {}
 
     @cached_property
@@ -278,71 +273,76 @@ def _fill(flat: np.ndarray, index: np.ndarray, mask: np.ndarray, empty: int) -> 
 
 def encode(encoder: Encoder, sentences: Sequence[Sentence], *, with_tags: bool = False) -> Encoded:
     """Turn sentences into flat arrays of ids; `with_tags` adds the gold tags' ids."""
-    seen_ids, seen_features = encoder.ids_of_word, encoder.features_of_word
-    word_ids: list[int] = []
-    features: list[tuple[int, ...]] = []
-    places: list[int] = []
-    id_ends, word_ends = [0], [0]
-    is_plain = encoder.config.tokenizer == "words"
-    for sentence in sentences:
-        begin = len(word_ids)
-        for word in sentence.words:
-            ids = seen_ids.get(word)
-            if ids is None:
-                ids = _remember(encoder, word)
-            if not is_plain:
-                places.append(len(word_ids) - begin if ids else -1)
-            word_ids.extend(ids)
-            if encoder.feature_values:
-                features.extend([seen_features[word]] * len(ids))
-        if is_plain:
-            places.extend(range(len(sentence.words)))
-        id_ends.append(len(word_ids))
-        word_ends.append(word_ends[-1] + len(sentence.words))
-    columns = np.array(features, dtype=np.int32).reshape(len(features), len(encoder.feature_values))
+    words = [word for sentence in sentences for word in sentence.words]  # W
+    row_of = {word: row for row, word in enumerate(dict.fromkeys(words))}  # each distinct word is looked up once
+    found = [_look_up(encoder, word) for word in row_of]
+    rows = np.fromiter(map(row_of.__getitem__, words), np.int64, len(words))  # (W,)
+    n_pieces = np.array([len(ids) for ids, _ in found], np.int64)  # of each distinct word
+    pieces = np.array([word_id for ids, _ in found for word_id in ids], np.int32)
+    repeats = n_pieces[rows]  # (W,): 1, but for Keras' Tokenizer
+    piece_ends = _ends(repeats)  # (W+1,)
+    index = np.repeat((_ends(n_pieces)[:-1])[rows] - piece_ends[:-1], repeats) + np.arange(piece_ends[-1])  # (N,)
+    word_ends = _ends([len(sentence) for sentence in sentences])  # (S+1,)
+    id_ends = piece_ends[word_ends]  # (S+1,)
+    places = piece_ends[:-1] - np.repeat(id_ends[:-1], np.diff(word_ends))  # (W,)
+    table = np.array([ids for _, ids in found], np.int32).reshape(len(found), len(encoder.feature_values))
+    features = {name: table[:, i][np.repeat(rows, repeats)] for i, name in enumerate(encoder.feature_values)}
     tag_ids, tag_ends = _encode_tags(encoder, sentences) if with_tags else (None, None)
     return Encoded(
         encoder,
-        np.array(word_ids, dtype=np.int32),
-        {name: np.ascontiguousarray(columns[:, i]) for i, name in enumerate(encoder.feature_values)},
-        np.array(id_ends, dtype=np.int64),
-        np.array(places, dtype=np.int32),
-        np.array(word_ends, dtype=np.int64),
+        pieces[index],  # (N,)
+        features,
+        id_ends,
+        np.where(repeats > 0, places, -1).astype(np.int32),
+        word_ends,
         tag_ids,
         tag_ends,
     )
 
 
-def _remember(encoder: Encoder, word: str) -> tuple[int, ...]:
-    """Look a word up once; the memory is bounded so that endless new words cannot fill it."""
-    if len(encoder.ids_of_word) > 500_000:
-        encoder.ids_of_word.clear()
-        encoder.features_of_word.clear()
+def _ends(lengths: Sequence[int]) -> np.ndarray:
+    """Where stretches of these lengths end, laid end to end; a 0 first.
+
+    >>> _ends([2, 0, 3]).tolist()
+    [0, 2, 2, 5]
+    """
+    return np.concatenate([[0], np.cumsum(np.asarray(lengths, np.int64))]).astype(np.int64)
+
+
+def _look_up(encoder: Encoder, word: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the ids of a word's pieces and of its features, from memory where it is known."""
+    remembered = encoder.memory.get(word)
+    if remembered is not None:
+        return remembered
+    if len(encoder.memory) > 500_000:  # endless new words must not fill it
+        encoder.memory.clear()
     fallback = encoder.unknown_id
     if fallback is None and encoder.config.tokenizer == "words":
         fallback = encoder.pad_id  # the tutorial raises KeyError here; `predict` says so
     found = (encoder.word_to_id.get(piece, fallback) for piece in pieces_of(word, encoder.config.tokenizer))
     ids = tuple(word_id for word_id in found if word_id is not None)
-    if encoder.feature_values:
-        unknown = 1  # `<unk>` in every feature's vocabulary
-        encoder.features_of_word[word] = tuple(
-            to_id.get(FEATURES[name](word), unknown) for name, to_id in encoder.feature_to_id.items()
-        )
-    encoder.ids_of_word[word] = ids
-    return ids
+    unknown = 1  # `<unk>` in every feature's vocabulary
+    features = tuple(to_id.get(FEATURES[name](word), unknown) for name, to_id in encoder.feature_to_id.items())
+    encoder.memory[word] = ids, features
+    return ids, features
 
 
 def _encode_tags(encoder: Encoder, sentences: Sequence[Sentence]) -> tuple[np.ndarray, np.ndarray]:
-    to_id, tag_ids, tag_ends = encoder.tag_to_id, [], [0]
-    in_pieces = encoder.config.tag_order == "pieces"
-    for sentence in sentences:
-        tags = spans_to_tags(sentence.spans, len(sentence))
-        if in_pieces:
-            tag_ids.extend(to_id[piece] for tag in tags for piece in keras_words(tag) if piece in to_id)
-        else:
-            tag_ids.extend(to_id[tag] for tag in tags)
-        tag_ends.append(len(tag_ids))
-    return np.array(tag_ids, dtype=np.int32), np.array(tag_ends, dtype=np.int64)
+    """Return the gold tags' ids laid end to end (M,), and where each sentence's end (S+1,)."""
+    to_id = encoder.tag_to_id
+    if encoder.config.tag_order == "pieces":
+        rows = [
+            [to_id[piece] for tag in spans_to_tags(s.spans, len(s)) for piece in keras_words(tag) if piece in to_id]
+            for s in sentences
+        ]
+        return np.array([tag_id for row in rows for tag_id in row], np.int32), _ends([len(row) for row in rows])
+    ends = _ends([len(sentence) for sentence in sentences])
+    tag_ids = np.full(ends[-1], to_id["O"], np.int32)
+    for offset, sentence in zip(ends.tolist(), sentences, strict=False):
+        for start, end, label in ((offset + s.start, offset + s.end, s.label) for s in sentence.spans):
+            tag_ids[start] = to_id[f"B-{label}"]
+            tag_ids[start + 1 : end] = to_id[f"I-{label}"]
+    return tag_ids, ends
 
 
 def decode_tags(encoder: Encoder, tag_ids: np.ndarray, columns: np.ndarray) -> list[tuple[str, ...]]:

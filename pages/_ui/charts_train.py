@@ -20,13 +20,15 @@ from pages._ui.train_record import RunRecord, thin
 from pages._ui.widgets import number, percent
 
 HEIGHT = 330
-HOW_TO_ZOOM = "Shift and wheel zooms, dragging moves, a double click shows all again."
+HOW_TO_ZOOM = "Curves: Ctrl and wheel zooms, dragging moves, a double click shows all again."
 
 Rows = list[dict]  # series, kind ("line", "floor", "kept"), x, y, note
 
 _INK = {"light": "#1c2126", "dark": "#e8eaec"}
 _GRID = {"light": "#e6e9ec", "dark": "#2e353a"}
+_GROUND = {"light": "#ffffff", "dark": "#15181b"}
 _SOLID, _DASHED, _DOTTED = [1, 0], [6, 4], [2, 3]
+_FAINT = "66"  # behind a colour: two fifths of it
 
 
 # --- the three charts -------------------------------------------------------------------
@@ -53,9 +55,9 @@ def loss(record: RunRecord) -> None:
         "validation loss": [_figures(epoch.dev_loss) for epoch in record.epochs],
     }
     looks = {
-        "training, each step": (charts.accent(), _SOLID, 0.35),
-        "training, smoothed": (charts.accent(), _SOLID, 1.0),
-        "validation": (charts.second(), _SOLID, 1.0),
+        "training, each step": (charts.accent() + _FAINT, _SOLID),
+        "training, smoothed": (charts.accent(), _SOLID),
+        "validation": (charts.second(), _SOLID),
     }
     spec = _spec("step", "loss (nats a token)", looks, points=("validation",))
     _show(spec, rows, key="curve_loss", alt=f"Loss by step. {said}", table=table)
@@ -84,9 +86,9 @@ def accuracy(record: RunRecord, *, is_published: bool) -> None:
         "tokens": [epoch.dev.n_tokens for epoch in record.epochs],
     }
     looks = {
-        "training": (charts.accent(), _DASHED, 1.0),
-        "validation, padding counted": (charts.accent(), _SOLID, 1.0),
-        "validation, tokens alone": (charts.second(), _SOLID, 1.0),
+        "training": (charts.accent(), _DASHED),
+        "validation, padding counted": (charts.accent(), _SOLID),
+        "validation, tokens alone": (charts.second(), _SOLID),
     }
     spec = _spec("epoch", "accuracy", looks, points=tuple(looks), y_axis={"format": ".0%"}, y_scale={"zero": False})
     _show(spec, rows, key="curve_accuracy", alt=f"Accuracy by epoch. {said or 'No epoch is done yet.'}", table=table)
@@ -99,11 +101,11 @@ def entity_f1(record: RunRecord, *, with_both: bool) -> None:
     for row, report in zip(rows, dev, strict=True):
         row["note"] += f", precision {percent(report.precision)}, recall {percent(report.recall)}"
         row["note"] += f" ({number(report.overall.n_gold)} names)"
-    looks = {"entity F1": (charts.accent(), _SOLID, 1.0)}
+    looks = {"entity F1": (charts.accent(), _SOLID)}
     if with_both:
         rows += _line("precision", x, [report.precision for report in dev], "epoch", "{:.1%}")
         rows += _line("recall", x, [report.recall for report in dev], "epoch", "{:.1%}")
-        looks |= {"precision": (charts.second(), _DASHED, 1.0), "recall": (charts.second(), _DOTTED, 1.0)}
+        looks |= {"precision": (charts.second(), _DASHED), "recall": (charts.second(), _DOTTED)}
     if record.floors:
         rows.append(_floor("most-frequent tag", record.floors.most_frequent_tag.f1))
         rows.append(_floor("all-O", record.floors.all_o.f1))
@@ -153,13 +155,13 @@ def _floor(name: str, y: float) -> dict:
 def _spec(
     x: str, y: str, looks: Mapping[str, tuple], *, points: Sequence[str], y_axis: dict | None = None, y_scale=None
 ) -> dict:
-    """Lines by series, floors and the kept epoch, all from one table of rows; `looks` = colour, dash, opacity."""
+    """Lines by series, floors and the kept epoch, all from one table of rows; `looks` = colour and dash."""
     names = list(looks)
     at_x = {
         "field": "x",
         "type": "quantitative",
         "title": x,
-        "axis": {"format": ",d", "tickMinStep": 1, "labelFlush": False},
+        "axis": {"format": ",d", "tickMinStep": 1, "tickCount": 6, "labelFlush": False},
         "scale": {"zero": x == "step", "nice": False, **({"padding": 24} if x == "epoch" else {})},
     }
     at_y = {"field": "y", "type": "quantitative", "title": y, "axis": y_axis or {}, "scale": y_scale or {}}
@@ -174,7 +176,7 @@ def _spec(
         "params": [
             {
                 "name": "zoom",
-                "select": {"type": "interval", "encodings": ["x"], "zoom": "wheel![event.shiftKey]"},
+                "select": {"type": "interval", "encodings": ["x"], "zoom": "wheel![event.ctrlKey]"},
                 "bind": "scales",
             }
         ],
@@ -183,7 +185,6 @@ def _spec(
             "y": at_y,
             "color": by_series([look[0] for look in looks.values()], legend=legend),
             "strokeDash": by_series([look[1] for look in looks.values()], legend=legend),
-            "opacity": by_series([look[2] for look in looks.values()], legend=legend),
         },
     }
     dots = {
@@ -205,35 +206,36 @@ def _spec(
 
 
 def _floors(at_y: dict) -> list[dict]:
+    """Dotted grey lines with their names."""
     chosen = [{"filter": "datum.kind == 'floor'"}]
-    text = {"type": "text", "align": "left", "baseline": "bottom", "dy": -3, "fontSize": 13, "color": charts.floor()}
+    rule = {"type": "rule", "color": charts.floor(), "strokeDash": _DOTTED, "strokeWidth": 1.5}
+    place = {"x": {"value": 4}, "y": at_y}
     return [
-        {
-            "transform": chosen,
-            "mark": {"type": "rule", "color": charts.floor(), "strokeDash": _DOTTED, "strokeWidth": 1.5},
-            "encoding": {"y": at_y},
-        },
-        {
-            "transform": chosen,
-            "mark": text,
-            "encoding": {"x": {"value": 4}, "y": at_y, "text": {"field": "note", "type": "nominal"}},
-        },
+        {"transform": chosen, "mark": rule, "encoding": {"y": at_y}},
+        *_words(chosen, place, charts.floor(), align="left", baseline="bottom", dy=-3),
     ]
 
 
 def _kept(at_x: dict, at_y: dict) -> list[dict]:
     """A ring round the epoch that is kept, and its words (beneath, or above where there is no room)."""
-    chosen = {"filter": "datum.kind == 'kept'"}
-    text = {"type": "text", "align": "right", "fontSize": 13, "color": charts.accent()}
-    note = {"x": at_x, "y": at_y, "text": {"field": "note", "type": "nominal"}}
+    chosen, place = {"filter": "datum.kind == 'kept'"}, {"x": at_x, "y": at_y}
+    ring = {"type": "point", "filled": False, "size": 260, "strokeWidth": 2, "color": charts.accent(), "opacity": 1}
+    low, high = {"filter": "datum.y <= 0.2"}, {"filter": "datum.y > 0.2"}
     return [
-        {
-            "transform": [chosen],
-            "mark": {"type": "point", "filled": False, "size": 260, "strokeWidth": 2, "color": charts.accent()},
-            "encoding": {"x": at_x, "y": at_y},
-        },
-        {"transform": [chosen, {"filter": "datum.y > 0.2"}], "mark": {**text, "dy": 22, "dx": 6}, "encoding": note},
-        {"transform": [chosen, {"filter": "datum.y <= 0.2"}], "mark": {**text, "dy": -20, "dx": 6}, "encoding": note},
+        {"transform": [chosen], "mark": ring, "encoding": place},
+        *_words([chosen, high], place, charts.accent(), align="right", dy=24, dx=6),
+        *_words([chosen, low], place, charts.accent(), align="right", dy=-20, dx=6),
+    ]
+
+
+def _words(chosen: list[dict], place: dict, colour: str, **mark) -> list[dict]:
+    """The rows' notes as text, over a thick outline in the ground's colour, so that lines do not cross the letters."""
+    ground = _GROUND[session.theme()]
+    mark = {"type": "text", "fontSize": 13, **mark}
+    outline = {"stroke": ground, "strokeWidth": 4, "strokeJoin": "round", "color": ground}
+    encoding = {**place, "text": {"field": "note", "type": "nominal"}}
+    return [
+        {"transform": chosen, "mark": {**mark, **look}, "encoding": encoding} for look in (outline, {"color": colour})
     ]
 
 

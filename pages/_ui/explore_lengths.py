@@ -59,13 +59,19 @@ def choose_length(corpus_id: str, summary: dict) -> int:
             max_value=max(LONGEST_SHOWN, summary["max"]),
             value=start,
             key=f"{name}_{widget}_{times_made}",
-            on_change=kept.update,
-            kwargs={"moved": widget},
+            on_change=note_moved,
+            args=(kept, widget, times_made),
         )
         if widget == moved and value != kept["length"]:
             kept["length"] = value
             kept[other] = (kept[other][0] + 1, value)
     return kept["length"]
+
+
+def note_moved(kept: dict, widget: str, times_made: int) -> None:
+    """Remember which of the two was moved last; one that has been made anew since then has no say."""
+    if kept[widget][0] == times_made:
+        kept["moved"] = widget
 
 
 def show_cut(cut: LengthCut, n_sentences: int, whole: LengthCut) -> None:

@@ -149,6 +149,7 @@ def _show_curves(run: Run, record: RunRecord) -> None:
         charts_train.accuracy(record, is_published=run.config.is_published)
     with right:
         _show_probes(run, record)
+    st.caption(charts_train.HOW_TO_ZOOM)
 
 
 def _show_probes(run: Run, record: RunRecord) -> None:

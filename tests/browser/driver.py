@@ -2,8 +2,8 @@
 
     with Server(folder) as server, open_browser() as browser:
         visitor = Visitor(browser, server)
-        visitor.open("train")
-        visitor.page.get_by_role("button", name="Start training").click()
+        visitor.open("Train")
+        visitor.press("Start training")
 
 A `Server` is `streamlit run app.py` in a process of its own with an empty store; leaving it ends the
 trainings it has started as well. A `Visitor` is one browser session; it notes what no page may do:
@@ -16,7 +16,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
+import re
 import signal
 import socket
 import subprocess
@@ -40,8 +40,24 @@ CHROMIUM_OPTIONS = (
     "--disable-component-update",
     "--no-first-run",
 )
+# title in the navigation -> path and heading
+PAGES = {
+    "Home": ("", "Finding names in text"),
+    "Explore": ("explore", "Explore a corpus"),
+    "Train": ("train", "Train"),
+    "Runs": ("runs", "Runs"),
+    "Evaluate": ("evaluate", "Evaluate"),
+    "Try": ("try_it", "Try a text"),
+}
 LAPTOP = {"width": 1280, "height": 800}
 TELEPHONE = {"width": 390, "height": 844}
+# Points of the longest line of a chart; one point alone counts where it has a mark.
+COUNT_POINTS = """chart => {
+    const plot = document.querySelector(`[aria-label^="${chart}"] .js-plotly-plot`);
+    if (!plot || !plot.data) return 0;
+    const seen = plot.data.map(line => line.x.length > 1 || (line.mode || "").includes("markers") ? line.x.length : 0);
+    return plot.querySelector(".scatterlayer .trace path") ? Math.max(0, ...seen) : 0;
+}"""
 WAIT_SECONDS = 45.0  # for anything on a page but a training; a busy machine is slow
 
 
@@ -213,26 +229,78 @@ class Visitor:
         if host and host != "127.0.0.1":
             self.wrong.append(f"another host was asked: {request.url}")
 
-    def open(self, name: str = "", **query: str) -> None:
+    # --- getting about
+
+    def open(self, title: str = "Home", **query: str) -> None:
         """Open a page by its address and wait until it stands."""
-        self.page.goto(f"{self.server.url}/{name}?{urlencode(query)}" if query else f"{self.server.url}/{name}")
-        self.wait_until_done()
+        path, _ = PAGES[title]
+        self.page.goto(f"{self.server.url}/{path}" + (f"?{urlencode(query)}" if query else ""))
+        self.wait_for(title)
 
     def go(self, title: str) -> None:
-        """Follow the navigation on top to the page called so."""
-        self.page.get_by_role("banner").get_by_role("link", name=title, exact=True).click()
+        """Follow the navigation to a page and wait until it stands; on a telephone it is unfolded first."""
+        links = self.page.get_by_role("navigation", name="App pages")
+        unfold = self.page.get_by_role("button", name="Expand sidebar")
+        links.or_(unfold).first.wait_for()
+        if unfold.is_visible():
+            unfold.click()
+        links.get_by_role("link", name=title, exact=True).click()
+        self.wait_for(title)
+
+    def wait_for(self, title: str) -> None:
+        """Wait until the page called `title` stands and its script has run to the end."""
+        self.page.get_by_role("heading", name=PAGES[title][1], level=1, exact=True).wait_for()
         self.wait_until_done()
 
     def wait_until_done(self) -> None:
-        """Wait until the page's script has run to its end."""
-        self.page.get_by_role("heading", level=1).first.wait_for()
+        """Wait until no script runs; to be used after something that only a started script shows."""
         self.page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
 
-    def width(self) -> tuple[int, int]:
-        """How wide the page is, and how wide the window."""
-        return tuple(self.page.evaluate("[document.scrollingElement.scrollWidth, window.innerWidth]"))
+    # --- doing and seeing
 
+    def press(self, name: str):
+        """Press the button called so."""
+        self.page.get_by_role("button", name=name, exact=True).click()
 
-def remove(folder: Path) -> None:
-    """Remove a store whose workers have ended."""
-    shutil.rmtree(folder, ignore_errors=True)
+    def choose(self, name: str, value: str) -> None:
+        """Choose one of a row of buttons, here shown as radio buttons."""
+        self.page.get_by_role("radiogroup", name=name).get_by_role("radio", name=value, exact=True).click()
+
+    def type(self, name: str, text: str) -> None:
+        """Write into the text box called so, in place of what stands there."""
+        self.page.get_by_role("textbox", name=name).fill(text)
+
+    def see(self, text: str | re.Pattern, *, seconds: float = WAIT_SECONDS) -> None:
+        """Wait until this text can be read."""
+        self.page.get_by_text(text).first.wait_for(timeout=1000 * seconds)
+
+    def mark(self, text: str):
+        """The highlighted entity that holds `text`."""
+        return self.page.get_by_role("mark").filter(has_text=text).first
+
+    def chart(self, said: str):
+        """The chart whose words for those who cannot see it begin so."""
+        return self.page.get_by_role("figure", name=re.compile(f"^{said}"))
+
+    def upload(self, name: str, content: bytes) -> None:
+        """Give a file to the open dialog."""
+        file = {"name": name, "mimeType": "application/octet-stream", "buffer": content}
+        self.page.get_by_role("dialog").locator("input[type=file]").first.set_input_files(file)
+
+    def n_points(self, chart: str) -> int:
+        """How many points a person sees on this chart's lines (a line of one point without a mark is not seen)."""
+        return self.page.evaluate(COUNT_POINTS, chart)
+
+    def wait_for_points(self, chart: str, *, more_than: int = 0, seconds: float = WAIT_SECONDS) -> int:
+        """Wait until the chart shows more points than that; returns how many there are."""
+        self.page.wait_for_function(
+            f"([chart, n]) => ({COUNT_POINTS})(chart) > n", arg=[chart, more_than], timeout=1000 * seconds
+        )
+        return self.n_points(chart)
+
+    def overhang(self) -> int:
+        """By how many pixels something stands out beyond the right edge, on the page or in the part that scrolls."""
+        return self.page.evaluate(
+            """() => Math.max(...[document.scrollingElement, document.querySelector('[data-testid="stMain"]')]
+                .map(part => part.scrollWidth - Math.min(part.clientWidth, window.innerWidth)))"""
+        )

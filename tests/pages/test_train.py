@@ -111,8 +111,8 @@ def test_start_asks_for_what_was_chosen_and_shows_the_run(app, monkeypatch):
     test = app("train")
     test.number_input(key="train_seed").set_value(7)
     test.number_input(key="train_minutes").set_value(2.0)
-    test.number_input(key="train_bilstm-crf_False_epochs").set_value(6)
-    test.number_input(key="train_bilstm-crf_False_lstm_width").set_value(32)
+    next(box for box in test.number_input if box.label == "Epochs").set_value(6)
+    test.number_input(key="train_bilstm-crf_False_lstm_width_100").set_value(32)
     test.text_area(key="train_probes_bilstm-crf").set_value("One.\n\nTwo.\n3.\n4.\n5.\n6.").run()
     test.button(key="train_start").click().run()
     assert not test.exception
@@ -149,7 +149,7 @@ def test_a_run_that_goes_on_shows_how_far_it_is_and_stops(app, monkeypatch):
     assert test.get("progress")[0].proto.value == 33
     test.button(key="train_stop").click().run()
     assert stopped == [run.id]
-    assert len(test.get("plotly_chart")) == 3
+    assert len(test.get("vega_lite_chart")) == 3
 
 
 def test_a_waiting_run_says_its_place(app, monkeypatch):
@@ -261,25 +261,31 @@ def test_thinning_keeps_the_last_point_and_the_limit(n):
 
 def test_curves_carry_points_floors_and_the_kept_epoch(stores, monkeypatch):
     drawn = {}
-    monkeypatch.setattr(charts_train.charts, "show", lambda figure, *, key, **rest: drawn.update({key: (figure, rest)}))
+    monkeypatch.setattr(
+        charts_train, "_show", lambda spec, rows, *, key, **rest: drawn.update({key: (spec, rows, rest)})
+    )
     record = RunRecord("a")
+    specs = []
     for event in events(2):
         record.take(event)
-    charts_train.loss(record)
-    charts_train.accuracy(record, is_published=False)
-    charts_train.entity_f1(record, with_both=True)
-    figure, rest = drawn["curve_f1"]
-    assert [note.text for note in figure.layout.annotations] == [
+        charts_train.loss(record)
+        charts_train.accuracy(record, is_published=False)
+        charts_train.entity_f1(record, with_both=True)
+        specs.append([json.dumps(spec) for spec, *_ in drawn.values()])
+    assert all(spec == specs[0] for spec in specs), "a specification that changes builds the chart anew: zoom is lost"
+    _, rows, rest = drawn["curve_f1"]
+    assert [row["note"] for row in rows if row["kind"] != "line"] == [
         "most-frequent tag 45.2 %",
         "all-O 0.0 %",
         "kept: 76.9 %",
     ]
-    assert {trace.name for trace in figure.data} == {"entity F1", "precision", "recall", "kept"}
+    assert {row["series"] for row in rows if row["kind"] == "line"} == {"entity F1", "precision", "recall"}
+    assert "precision 78.9 %, recall 75.0 % (20 names)" in rows[0]["note"]
     assert "20 names" in rest["alt"]
     assert rest["table"]["names"] == [20, 20]
-    figure, rest = drawn["curve_loss"]
-    assert list(figure.data[0].x) == list(range(1, 11))
-    assert list(figure.data[2].x) == [5, 10]
-    assert all(figure.layout.uirevision == "a" for figure, _ in drawn.values())
-    figure, _ = drawn["curve_accuracy"]
-    assert list(figure.data[1].y) == pytest.approx([395 / 400, 394 / 400])
+    _, rows, _ = drawn["curve_loss"]
+    assert [row["x"] for row in rows if row["series"] == "training, smoothed"] == list(range(1, 11))
+    assert [row["x"] for row in rows if row["series"] == "validation"] == [5, 10]
+    _, rows, _ = drawn["curve_accuracy"]
+    padded = [row["y"] for row in rows if row["series"] == "validation, padding counted"]
+    assert padded == pytest.approx([395 / 400, 394 / 400])

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ner_core.records import Corpus, Sentence, Span
+from ner_core.records import GMB_LABELS, Corpus, Sentence, Span
 from ner_core.tagger import forward
 from ner_core.tagger.encode import encode
 from ner_core.tagger.networks import batch_inputs, build_network
@@ -30,7 +30,8 @@ def sentence(random: np.random.Generator, n: int) -> Sentence:
 def corpus():
     random = np.random.default_rng(3)
     parts = [tuple(sentence(random, 1 + i % 12) for i in range(n)) for n in (60, 12, 12)]
-    return Corpus("drill", *parts, labels=("geo", "per"))
+    # 17 tags: with few, a relu network soon scores none above zero, and its loss is no number
+    return Corpus("drill", *parts, labels=GMB_LABELS)
 
 
 @pytest.mark.parametrize("name, published", RECIPES)
