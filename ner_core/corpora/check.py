@@ -221,10 +221,11 @@ def find_missed(sentences: Sequence[Annotated]) -> list[str]:
     known = {mention.surface for sentence in sentences for mention in mentions(sentence)} - ALSO_PLAIN
     known = {surface for surface in known if not surface.isdigit()}  # 60 may be a year and a number
     longest = max((surface.count(" ") + 1 for surface in known), default=0)
+    first_words = {surface.split(" ")[0] for surface in known}
     problems = []
     for sentence in sentences:
         for start, tag in enumerate(sentence.tags):
-            if tag != "O":
+            if tag != "O" or sentence.words[start] not in first_words:
                 continue
             for end in range(start + 1, min(start + longest, len(sentence.words)) + 1):
                 surface = " ".join(sentence.words[start:end])

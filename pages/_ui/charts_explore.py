@@ -145,10 +145,9 @@ def show_lengths(histogram: Mapping[int, int], summary: Mapping[str, float], cut
         hovertemplate="%{customdata} tokens: %{y:,} sentences<extra></extra>",
     )
     mean, line = summary["mean"], cut.max_length + 0.5
-    has_room = not 0 <= line - mean < 0.35 * last  # to the right of the mean, for its name
-    _line(figure, mean, f"mean {mean:.1f}", charts.floor(), "dot", is_left=mean > 0.6 * last or not has_room, y=1.0)
-    name = f"max length {cut.max_length}"
-    _line(figure, line, name, charts.second(), "solid", is_left=line > 0.6 * last, y=0.91)
+    _line(figure, mean, f"mean {mean:.1f}", charts.floor(), "dot", side="above")
+    side = "left" if line > 0.6 * last else "right"
+    _line(figure, line, f"max length {cut.max_length}", charts.second(), "solid", side=side)
     figure.update_layout(margin={"t": 32}, bargap=0)
     figure.update_xaxes(range=[0, 1.02 * last + 1])
     figure.update_yaxes(tickformat=",d", range=[0, 1.25 * max(binned.values(), default=1)])  # room for the names
@@ -165,16 +164,13 @@ def show_length_table(histogram: Mapping[int, int]) -> None:
         st.dataframe({"tokens": list(histogram), "sentences": list(histogram.values())}, hide_index=True)
 
 
-def _line(figure, x: float, name: str, colour: str, dash: str, *, is_left: bool, y: float) -> None:
-    """A vertical line with its name beside it."""
+def _line(figure, x: float, name: str, colour: str, dash: str, *, side: str) -> None:
+    """A vertical line with its name beside it ("left", "right") or above the chart."""
     figure.add_vline(x=x, line={"color": colour, "dash": dash, "width": 2})
-    figure.add_annotation(
-        x=x,
-        y=y,
-        yref="paper",
-        text=name,
-        showarrow=False,
-        xanchor="right" if is_left else "left",
-        xshift=-6 if is_left else 6,
-        font={"color": colour, "size": 14},
-    )
+    places = {
+        "above": {"y": 1.0, "yanchor": "bottom", "xanchor": "center"},
+        "left": {"y": 0.97, "yanchor": "top", "xanchor": "right", "xshift": -6},
+        "right": {"y": 0.97, "yanchor": "top", "xanchor": "left", "xshift": 6},
+    }
+    font = {"color": colour, "size": 14}
+    figure.add_annotation(x=x, yref="paper", text=name, showarrow=False, font=font, **places[side])

@@ -5,7 +5,7 @@ draws one chart with its words and its table. Heights are fixed; the x-axis show
 
 These are Vega-Lite charts where the other pages have Plotly's: Streamlit builds a Plotly chart anew whenever a
 number in it changes, so that zoom is lost and a browser is busy with nothing else; a Vega-Lite chart whose
-specification stays the same is only handed the new numbers. Hence everything that changes is in the rows.
+specification and `alt` stay the same is only handed the new numbers. Hence everything that changes is in the rows.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pages._ui import charts, session
 from pages._ui.train_record import RunRecord, thin
 from pages._ui.widgets import number, percent
 
-HEIGHT = 330
+HEIGHT = 320
 HOW_TO_ZOOM = "Curves: Ctrl and wheel zooms, dragging moves, a double click shows all again."
 
 Rows = list[dict]  # series, kind ("line", "floor", "kept"), x, y, note
@@ -60,7 +60,7 @@ def loss(record: RunRecord) -> None:
         "validation": (charts.second(), _SOLID),
     }
     spec = _spec("step", "loss (nats a token)", looks, points=("validation",))
-    _show(spec, rows, key="curve_loss", alt=f"Loss by step. {said}", table=table)
+    _show(spec, rows, key="curve_loss", alt="Training and validation loss by step", said=said, table=table)
 
 
 def accuracy(record: RunRecord, *, is_published: bool) -> None:
@@ -77,7 +77,9 @@ def accuracy(record: RunRecord, *, is_published: bool) -> None:
     if record.floors:
         all_o = record.floors.all_o
         rows += [_floor("all-O, padding counted", all_o.padded_accuracy), _floor("all-O", all_o.token_accuracy)]
-    said = f"After epoch {x[-1]}: {percent(padded[-1])} with padding, {percent(tokens[-1])} of tokens." if x else ""
+    said = "No epoch is done yet."
+    if x:
+        said = f"After epoch {x[-1]}: {percent(padded[-1])} with padding, {percent(tokens[-1])} of {number(record.epochs[-1].dev.n_tokens)} tokens."
     table = {
         "epoch": x,
         "training": [_share(value) for value in train],
@@ -91,7 +93,7 @@ def accuracy(record: RunRecord, *, is_published: bool) -> None:
         "validation, tokens alone": (charts.second(), _SOLID),
     }
     spec = _spec("epoch", "accuracy", looks, points=tuple(looks), y_axis={"format": ".0%"}, y_scale={"zero": False})
-    _show(spec, rows, key="curve_accuracy", alt=f"Accuracy by epoch. {said or 'No epoch is done yet.'}", table=table)
+    _show(spec, rows, key="curve_accuracy", alt="Accuracy by epoch over its floor lines", said=said, table=table)
 
 
 def entity_f1(record: RunRecord, *, with_both: bool) -> None:
@@ -125,7 +127,7 @@ def entity_f1(record: RunRecord, *, with_both: bool) -> None:
         "names": [report.overall.n_gold for report in dev],
     }
     spec = _spec("epoch", "entity F1", looks, points=tuple(looks), y_axis={"format": ".0%"}, y_scale={"domain": [0, 1]})
-    _show(spec, rows, key="curve_f1", alt=f"Entity F1 by epoch. {said}", table=table)
+    _show(spec, rows, key="curve_f1", alt="Entity F1 by epoch over its floor lines", said=said, table=table)
 
 
 # --- rows ---------------------------------------------------------------------------------
@@ -258,10 +260,16 @@ def _config() -> dict:
     }
 
 
-def _show(spec: dict, rows: Rows, *, key: str, alt: str, table: Mapping[str, Sequence]) -> None:
-    """Draw the chart with its text alternative and, folded, its table."""
+def _show(spec: dict, rows: Rows, *, key: str, alt: str, said: str, table: Mapping[str, Sequence]) -> None:
+    """Draw the chart, what it says in words and, folded, its table.
+
+    `alt` names the chart and never changes (another one would build it anew); `said` has the numbers of now.
+    """
     columns = {name: [row[name] for row in rows] for name in ("series", "kind", "x", "y", "note")}
-    st.vega_lite_chart(columns, spec, key=key, alt=alt, theme=None, width="stretch", height=HEIGHT)
+    columns["x"] = [math.nan if x is None else float(x) for x in columns["x"]]
+    zoom = {"on_select": "rerun", "selection_mode": "zoom"}  # a zoom nobody asks for is undone by the next update
+    st.vega_lite_chart(columns, spec, key=key, alt=alt, theme=None, width="stretch", height=HEIGHT, **zoom)
+    st.caption(said)
     with st.expander("The same as a table", key=f"{key}_table"):
         st.dataframe(table, hide_index=True, width="stretch")
 

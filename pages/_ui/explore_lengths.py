@@ -61,6 +61,7 @@ def choose_length(corpus_id: str, summary: dict) -> int:
             key=f"{name}_{widget}_{times_made}",
             on_change=note_moved,
             args=(kept, widget, times_made),
+            persist_state="session",
         )
         if widget == moved and value != kept["length"]:
             kept["length"] = value

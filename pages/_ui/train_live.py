@@ -51,10 +51,8 @@ def show(run: Run) -> None:
     """Draw the run; again and again while it is active."""
     st.subheader(plain(run.name), anchor=False)
     st.caption(plain(in_words(run)))
-    if run.is_active:
-        st.fragment(_draw, run_every=EVERY_SECONDS)(run.id, is_live=True)
-    else:
-        _draw(run.id, is_live=False)
+    is_live = run.is_active
+    st.fragment(_draw, run_every=EVERY_SECONDS if is_live else None)(run.id, is_live=is_live)
 
 
 def in_words(run: Run) -> str:

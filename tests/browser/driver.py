@@ -51,12 +51,12 @@ PAGES = {
 }
 LAPTOP = {"width": 1280, "height": 800}
 TELEPHONE = {"width": 390, "height": 844}
-# Points of the longest line of a chart; one point alone counts where it has a mark.
+# Points a person sees on a Vega-Lite chart: the corners of its longest line (one alone draws nothing), or its dots.
 COUNT_POINTS = """chart => {
-    const plot = document.querySelector(`[aria-label^="${chart}"] .js-plotly-plot`);
-    if (!plot || !plot.data) return 0;
-    const seen = plot.data.map(line => line.x.length > 1 || (line.mode || "").includes("markers") ? line.x.length : 0);
-    return plot.querySelector(".scatterlayer .trace path") ? Math.max(0, ...seen) : 0;
+    const marks = kind => [...document.querySelectorAll(`[aria-label^="${chart}"] .role-mark.mark-${kind} path`)];
+    const corners = marks("line").map(path => (path.getAttribute("d") || "").split(/[MLC]/).length - 1);
+    const dots = marks("symbol").filter(path => path.getAttribute("opacity") !== "0");
+    return Math.max(dots.length, ...corners.filter(n => n > 1), 0);
 }"""
 WAIT_SECONDS = 45.0  # for anything on a page but a training; a busy machine is slow
 
@@ -258,9 +258,13 @@ class Visitor:
 
     # --- doing and seeing
 
-    def press(self, name: str):
+    def button(self, name: str):
+        """The button called so, on the page (Streamlit's header has buttons of its own)."""
+        return self.page.get_by_role("main").get_by_role("button", name=name, exact=True)
+
+    def press(self, name: str) -> None:
         """Press the button called so."""
-        self.page.get_by_role("button", name=name, exact=True).click()
+        self.button(name).click()
 
     def choose(self, name: str, value: str) -> None:
         """Choose one of a row of buttons, here shown as radio buttons."""
@@ -288,7 +292,7 @@ class Visitor:
         self.page.get_by_role("dialog").locator("input[type=file]").first.set_input_files(file)
 
     def n_points(self, chart: str) -> int:
-        """How many points a person sees on this chart's lines (a line of one point without a mark is not seen)."""
+        """How many points a person sees on the curves of the chart whose words begin so."""
         return self.page.evaluate(COUNT_POINTS, chart)
 
     def wait_for_points(self, chart: str, *, more_than: int = 0, seconds: float = WAIT_SECONDS) -> int:

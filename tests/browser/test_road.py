@@ -8,6 +8,7 @@ from tests.browser.driver import PAGES, TELEPHONE
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
+LOSS, F1 = "Training and validation loss", "Entity F1 by epoch"
 SENTENCE = "On Monday Ada Lovelace met the BBC in London."
 TRAINING_SECONDS = 120.0  # TensorFlow's start and an epoch, on a busy machine
 
@@ -18,7 +19,7 @@ def start_training(visitor, *, epochs: int) -> None:
     box.fill(str(epochs))
     box.press("Enter")
     visitor.press("Start training")
-    visitor.page.get_by_role("button", name="Stop", exact=True).wait_for()
+    visitor.button("Stop").wait_for()
 
 
 def stop(visitor) -> None:
@@ -54,10 +55,10 @@ def test_a_lesson_at_a_laptop(visit, server):
     visitor.go("Train")
     start_training(visitor, epochs=20)
     visitor.see(re.compile("epochs 20"))
-    first = visitor.wait_for_points("Loss by step", seconds=TRAINING_SECONDS)
-    visitor.wait_for_points("Loss by step", more_than=first, seconds=TRAINING_SECONDS)  # and it goes on
+    first = visitor.wait_for_points(LOSS, seconds=TRAINING_SECONDS)
+    visitor.wait_for_points(LOSS, more_than=first, seconds=TRAINING_SECONDS)  # and it goes on
     visitor.see(re.compile("Your sentences after epoch"), seconds=TRAINING_SECONDS)
-    visitor.wait_for_points("Entity F1 by epoch", seconds=TRAINING_SECONDS)
+    visitor.wait_for_points(F1, seconds=TRAINING_SECONDS)
     page.get_by_role("mark").first.wait_for(timeout=1000 * TRAINING_SECONDS)  # in the sentence that is watched
     stop(visitor)
     visitor.see(re.compile("Learning has gained|more than this run"))
@@ -111,13 +112,13 @@ def test_a_lesson_on_a_telephone(visit):
     start_training(visitor, epochs=20)
     address = visitor.page.url
     visitor.page.reload()
-    visitor.page.get_by_role("button", name="Stop", exact=True).wait_for()
+    visitor.button("Stop").wait_for()
     assert visitor.page.url == address
-    visitor.wait_for_points("Loss by step", seconds=TRAINING_SECONDS)
+    visitor.wait_for_points(LOSS, seconds=TRAINING_SECONDS)
     assert visitor.overhang() <= 1, "the curves must be scrolled sideways"
     visitor.go("Runs")
     visitor.press("Open")
-    visitor.wait_for_points("Loss by step", seconds=TRAINING_SECONDS)
+    visitor.wait_for_points(LOSS, seconds=TRAINING_SECONDS)
     stop(visitor)
     visitor.go("Try")
     visitor.mark("London").wait_for()

@@ -129,6 +129,18 @@ def test_slider_and_number_are_in_step_and_say_what_is_cut(explore):
     assert metrics(test)["Accuracy of all-O"] == f"{cut.all_o_accuracy:.1%}".replace("%", " %")
 
 
+def test_the_line_stays_while_one_looks_elsewhere(explore):
+    test = explore(section="Lengths")
+    test.slider[0].set_value(12).run()
+    test.slider[0].set_value(14).run()
+    look_at(look_at(test, "Mentions"), "Lengths")
+    assert (test.slider[0].value, test.number_input[0].value) == (14, 14)
+    test.number_input[0].set_value(30).run()
+    test.switch_page("pages/home.py").run().switch_page("pages/explore.py").run()
+    look_at(test, "Lengths")
+    assert (test.slider[0].value, test.number_input[0].value) == (30, 30)
+
+
 def test_lengths_are_put_together_where_there_are_too_many():
     from pages._ui.charts_explore import bin_lengths
 

@@ -271,7 +271,7 @@ def test_curves_carry_points_floors_and_the_kept_epoch(stores, monkeypatch):
         charts_train.loss(record)
         charts_train.accuracy(record, is_published=False)
         charts_train.entity_f1(record, with_both=True)
-        specs.append([json.dumps(spec) for spec, *_ in drawn.values()])
+        specs.append([json.dumps([spec, rest["alt"]]) for spec, _, rest in drawn.values()])
     assert all(spec == specs[0] for spec in specs), "a specification that changes builds the chart anew: zoom is lost"
     _, rows, rest = drawn["curve_f1"]
     assert [row["note"] for row in rows if row["kind"] != "line"] == [
@@ -281,7 +281,7 @@ def test_curves_carry_points_floors_and_the_kept_epoch(stores, monkeypatch):
     ]
     assert {row["series"] for row in rows if row["kind"] == "line"} == {"entity F1", "precision", "recall"}
     assert "precision 78.9 %, recall 75.0 % (20 names)" in rows[0]["note"]
-    assert "20 names" in rest["alt"]
+    assert "20 names" in rest["said"]
     assert rest["table"]["names"] == [20, 20]
     _, rows, _ = drawn["curve_loss"]
     assert [row["x"] for row in rows if row["series"] == "training, smoothed"] == list(range(1, 11))

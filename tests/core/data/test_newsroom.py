@@ -26,11 +26,13 @@ def test_card_tells_the_counted_figures(sentences):
 
 def test_corpus_is_large_and_mixed_enough(sentences):
     figures = check.count(sentences)
-    assert figures.n_sentences >= 330
+    assert figures.n_sentences >= 2_400
+    assert figures.n_tokens >= 50_000
+    assert figures.n_mentions >= 6_000
     assert figures.n_without / figures.n_sentences >= 0.12
-    assert all(figures.labels[label] >= 30 for label in GMB_LABELS)
-    assert all(figures.genres[genre] >= 20 for genre in check.GENRES)
-    assert figures.longest >= 36
+    assert all(figures.labels[label] >= 150 for label in GMB_LABELS)
+    assert all(figures.genres[genre] >= 100 for genre in check.GENRES)
+    assert figures.longest >= 45 and figures.bands["1-5"] >= 20
     assert sum(figures.bands.values()) == figures.n_sentences
 
 

@@ -1,0 +1,416 @@
+"""What annotation tools export as JSON, and our own JSON Lines.
+
+Chapter I.5f. It answers: *where do doccano, Prodigy, Label Studio, spaCy and DataTurks put text, marks and labels?*
+
+Source: the export pages of doccano (https://doccano.github.io/doccano), Prodigy
+(https://prodi.gy/docs/api-interfaces#ner), Label Studio (https://labelstud.io/guide/export), and spaCy's training
+examples (https://spacy.io/api/data-formats). DataTurks is gone; its files are not: their ends are inclusive.
+
+Differs from them: nobody has to say which tool it was, each record shows it (`TOOLS`). Where a record was answered
+by several people, the first is believed; what was rejected, skipped or cancelled is left out; both in a Note.
+
+>>> result = read_annotations(b'{"text": "Ada lives in London.", "label": [[0, 3, "PER"], [13, 19, "LOC"]]}')
+>>> result.form, result.sentences[0].spans
+('doccano JSON, UTF-8', (Span(start=0, end=1, label='PER'), Span(start=4, end=5, label='LOC')))
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+from ner_core.data.formats.decoding import (
+    Columns,
+    FormatResult,
+    Repairs,
+    decode,
+    refuse,
+    shorten,
+    to_sentences,
+    without_collector,
+)
+from ner_core.data.formats.json_lines import read_values
+from ner_core.data.formats.marks import Mark, Record, clean_text
+from ner_core.data.formats.marks import to_sentences as marks_to_sentences
+from ner_core.records import Sentence
+
+_STARTS = ("start", "start_offset", "begin")
+_ENDS = ("end", "end_offset", "stop")
+_LABELS = ("label", "labels", "entity", "tag", "type")
+_WORD_KEYS = ("tokens", "words")
+_TAG_KEYS = ("ner_tags", "tags", "labels", "ner")
+_MEND = 'a record needs a text and its marks, such as {"text": "Ada left.", "label": [[0, 3, "per"]]}'
+_META_KEY = re.compile(r"\w+")
+
+
+class _Tagged(NamedTuple):
+    """A record that gives words and one tag a word, instead of marks."""
+
+    words: list[str]
+    tags: list[str]
+    line: int
+    meta: tuple[tuple[str, str], ...]
+
+
+class Tool(NamedTuple):
+    """Whose record it is: how it is told, and how it is read (None = left out, and told)."""
+
+    name: str
+    knows: Callable[[object], bool]
+    read: Callable[[object, int, Repairs], Record | _Tagged | None]
+
+
+# --- reading -----------------------------------------------------------------------------
+
+
+def read_annotations(data: bytes) -> FormatResult:
+    """Read JSON or JSON Lines of any tool in `TOOLS`. Raises UploadError where no record can be read."""
+    repairs = Repairs()
+    text, encoding = decode(data, repairs)
+    tools: Counter[str] = Counter()
+    with without_collector():
+        values = list(_unwrap(read_values(text, repairs)))
+        found = [record for line, value in values if (record := _read_record(value, line, tools, repairs))]
+        sentences, scheme = _to_sentences(found, repairs)
+    if not sentences:
+        line, value = values[0] if values else (1, None)
+        why = "; ".join(note.what for note in repairs.notes) or "there is none"
+        raise refuse(f"no record with gold entities in {len(values):,}: {why}", f"{_shape(value)} in line {line}", _MEND)
+    names = " and ".join(name for name, _ in tools.most_common())
+    return FormatResult(sentences, ", ".join(filter(None, (names, encoding, scheme))), repairs.notes)
+
+
+def _unwrap(values: list[tuple[int, object]]) -> Iterator[tuple[int, object]]:
+    """Open the one object around all records that some tools write: {"classes": [...], "annotations": [...]}."""
+    for line, value in values:
+        inner = value.get("annotations") if isinstance(value, dict) and "classes" in value else None
+        yield from [(line, record) for record in inner if record] if isinstance(inner, list) else [(line, value)]
+
+
+def _read_record(value: object, line: int, tools: Counter, repairs: Repairs) -> Record | _Tagged | None:
+    tool = next((tool for tool in TOOLS if tool.knows(value)), None)
+    if tool is None:
+        repairs.add("record without a text, left out", line)
+        return None
+    record = tool.read(value, line, repairs)
+    if record is not None:
+        tools[tool.name] += 1
+    return record
+
+
+def _to_sentences(found: list, repairs: Repairs) -> tuple[tuple[Sentence, ...], str]:
+    """Records -> sentences in their order, and the scheme of tags where there are some."""
+    places: dict[bool, list[int]] = {True: [], False: []}
+    for place, record in enumerate(found):
+        places[isinstance(record, _Tagged)].append(place)
+    marked = marks_to_sentences([found[place] for place in places[False]], repairs)
+    tagged, scheme = _tagged_to_sentences([found[place] for place in places[True]], repairs)
+    both = dict(zip(places[False], marked, strict=True)) | dict(zip(places[True], tagged, strict=True))
+    return tuple(both[place] for place in range(len(found)) if both[place] is not None), scheme
+
+
+def _tagged_to_sentences(records: list[_Tagged], repairs: Repairs) -> tuple[tuple[Sentence, ...], str]:
+    if not records:
+        return (), ""
+    columns, lines = Columns(), []
+    for record in records:
+        columns.starts.append(len(columns.words))
+        columns.metas[len(columns.words)] = record.meta
+        columns.words += record.words
+        columns.tags += record.tags
+        lines += [record.line] * len(record.words)
+    columns.lines = lines
+    return to_sentences(columns, repairs)
+
+
+def _shape(value: object) -> str:
+    """A record in a few words.
+
+    >>> _shape({"id": 1, "body": "Ada"})
+    "an object with the keys 'id, body'"
+    """
+    if isinstance(value, dict):
+        return f"an object with the keys {shorten(', '.join(map(str, value)))}"
+    return shorten(json.dumps(value))
+
+
+# --- one function a tool -------------------------------------------------------------------
+
+
+def _read_spacy(value: list, line: int, repairs: Repairs) -> Record | None:
+    """["Ada left.", {"entities": [[0, 3, "per"]]}]"""
+    given = value[1].get("entities") if isinstance(value[1], dict) else value[1]
+    return _record(value[0], given, line, repairs)
+
+
+def _read_label_studio(value: dict, line: int, repairs: Repairs) -> Record | None:
+    """{"data": {"text": ...}, "annotations": [{"result": [{"value": {"start", "end", "text", "labels"}}]}]}"""
+    texts = {key: text for key, text in value["data"].items() if isinstance(text, str)}
+    text = texts.get("text", max(texts.values(), key=len, default=None))
+    answers = [answer for answer in _listed(value, "annotations", "completions") if isinstance(answer, dict)]
+    kept = [answer for answer in answers if not answer.get("was_cancelled")]
+    if len(kept) < len(answers):
+        repairs.add("cancelled annotation, left out", line, len(answers) - len(kept))
+    if not kept:
+        repairs.add("task without an annotation, left out", line)
+        return None
+    if len(kept) > 1:
+        repairs.add("task annotated several times, the first kept", line)
+    values = [
+        result["value"] for result in _listed(kept[0], "result") if isinstance(result, dict) and "value" in result
+    ]
+    marks = [each for each in values if isinstance(each, dict) and ("start" in each or "labels" in each)]
+    if len(marks) < len(values):
+        repairs.add("answer that marks no words, left out", line, len(values) - len(marks))
+    return _record(text, marks, line, repairs, meta=value.get("meta"))
+
+
+def _read_dataturks(value: dict, line: int, repairs: Repairs) -> Record | None:
+    """{"content": ..., "annotation": [{"label": ["per"], "points": [{"start": 0, "end": 2, "text": "Ada"}]}]}"""
+    marks = []
+    for each in _listed(value, "annotation"):
+        points = _listed(each, "points") if isinstance(each, dict) else []
+        if not points:
+            repairs.add("entity without a start and an end, left out", line)
+        for point in points:
+            mark = _mark({**point, "label": each.get("label")}, line, repairs) if isinstance(point, dict) else None
+            if mark and isinstance(mark.end, int):
+                mark = mark._replace(end=mark.end + 1)  # inclusive in the file
+            marks.append(mark or Mark(None, None, None))
+    return _record(value["content"], marks, line, repairs)
+
+
+def _read_tagged(value: dict, line: int, repairs: Repairs) -> _Tagged | None:
+    """{"tokens": ["Ada", "left"], "ner_tags": ["B-per", "O"]}"""
+    words, tags = _pair(value)
+    if any(isinstance(tag, int) for tag in tags):
+        received = shorten(json.dumps(tags))
+        raise refuse(f"the tags in line {line} are numbers without names", received, "give tags such as B-per and O")
+    if len(words) != len(tags):
+        repairs.add("record with more words than tags or fewer, left out", line)
+        return None
+    if not all(isinstance(each, str) for each in (*words, *tags)):
+        repairs.add("record whose words or tags are no text, left out", line)
+        return None
+    rows = [(clean_text(word, line, repairs), clean_text(tag, line, repairs)) for word, tag in zip(words, tags)]  # noqa: B905
+    filled = [(word, tag.strip() or "O") for word, tag in rows if word.strip()]
+    if len(filled) < len(rows):
+        repairs.add("empty word left out", line, len(rows) - len(filled))
+    if not filled:
+        repairs.add("record without a word, left out", line)
+        return None
+    return _Tagged([word for word, _ in filled], [tag for _, tag in filled], line, _meta(value, line, repairs))
+
+
+def _read_prodigy(value: dict, line: int, repairs: Repairs) -> Record | None:
+    """{"text": ..., "tokens": [...], "spans": [{"start", "end", "label"}], "answer": "accept"}"""
+    answer = value.get("answer", "accept")
+    if answer != "accept":
+        known = answer if answer in ("reject", "ignore") else "other than accept"
+        repairs.add(f"record with the answer {known}, left out: only accept is gold", line)
+        return None
+    return _record(value["text"], value.get("spans"), line, repairs, value.get("tokens"), value.get("meta"))
+
+
+def _read_ours(value: dict, line: int, repairs: Repairs) -> Record | None:
+    """{"text": ..., "tokens": [{"text", "start", "end"}], "entities": [{"start", "end", "label"}], "meta": {}}"""
+    return _record(value["text"], value["entities"], line, repairs, value.get("tokens"), value.get("meta"))
+
+
+def _read_doccano(value: dict, line: int, repairs: Repairs) -> Record | None:
+    """{"text": ..., "label": [[0, 3, "per"]]}, or "labels"; or "entities", "annotations" with start_offset"""
+    text = value.get("text", value.get("data"))
+    if isinstance(value.get("label"), str):
+        repairs.add("label of a whole text, left out", line)
+        return _record(text, None, line, repairs, meta=value.get("meta"))
+    marks = _listed(value, "label", "labels", "entities", "annotations")
+    users = list(dict.fromkeys(str(mark["user"]) for mark in marks if isinstance(mark, dict) and "user" in mark))
+    if len(users) > 1:
+        mine = [m for m in marks if not isinstance(m, dict) or str(m.get("user", users[0])) == users[0]]
+        repairs.add("entity marked by another user, left out: the first user's are kept", line, len(marks) - len(mine))
+        marks = mine
+    return _record(text, marks, line, repairs, meta=value.get("meta", value.get("metadata")))
+
+
+def _read_text(value: dict, line: int, repairs: Repairs) -> Record | None:
+    return _record(value["text"], None, line, repairs, meta=value.get("meta"))
+
+
+def _has(*keys: str) -> Callable[[object], bool]:
+    """A test: is it an object with all these keys?"""
+    return lambda value: isinstance(value, dict) and all(key in value for key in keys)
+
+
+def _is_spacy(value: object) -> bool:
+    is_pair = isinstance(value, list) and len(value) == 2 and isinstance(value[0], str)
+    return is_pair and isinstance(value[1], (dict, list))
+
+
+def _is_label_studio(value: object) -> bool:
+    return _has("data")(value) and isinstance(value["data"], dict) and ("annotations" in value or "completions" in value)
+
+
+def _is_prodigy(value: object) -> bool:
+    return _has("text")(value) and any(key in value for key in ("answer", "spans", "_input_hash", "_task_hash"))
+
+
+def _is_ours(value: object) -> bool:
+    entities = value.get("entities") if _has("text", "entities")(value) else None
+    is_list = isinstance(entities, list) and all(isinstance(each, dict) and "start" in each for each in entities)
+    return is_list and (bool(entities) or "tokens" in value)
+
+
+def _is_doccano(value: object) -> bool:
+    is_text = isinstance(value, dict) and ("text" in value or isinstance(value.get("data"), str))
+    return is_text and any(key in value for key in ("label", "labels", "entities", "annotations"))
+
+
+TOOLS = (
+    Tool("spaCy training JSON", _is_spacy, _read_spacy),
+    Tool("Label Studio JSON", _is_label_studio, _read_label_studio),
+    Tool("DataTurks JSON", _has("content", "annotation"), _read_dataturks),
+    Tool("JSON with a tag a word", lambda value: _pair(value) is not None, _read_tagged),
+    Tool("Prodigy JSON", _is_prodigy, _read_prodigy),
+    Tool("NER Lab JSON", _is_ours, _read_ours),
+    Tool("doccano JSON", _is_doccano, _read_doccano),
+    Tool("JSON with texts alone", _has("text"), _read_text),
+)
+
+
+# --- what they share -------------------------------------------------------------------------
+
+
+def _record(text, given, line: int, repairs: Repairs, tokens=None, meta=None) -> Record | None:
+    """A record of plain parts, whatever stood in the file."""
+    if not isinstance(text, str) or not text.strip():
+        repairs.add("record without a text, left out", line)
+        return None
+    if given is not None and not isinstance(given, list):
+        repairs.add("entities that are no list, left out", line)
+    marks = [_mark(each, line, repairs) for each in given] if isinstance(given, list) else []
+    return Record(text, marks, line, _given_tokens(tokens), _meta({"meta": meta}, line, repairs))
+
+
+def _mark(given: object, line: int, repairs: Repairs) -> Mark:
+    """[0, 3, "per"] or {"start": 0, "end": 3, "label": "per"}, under any of the tools' names for these."""
+    if isinstance(given, Mark):
+        return given
+    if isinstance(given, list) and len(given) >= 3:
+        return Mark(*given[:3])
+    if not isinstance(given, dict):
+        return Mark(None, None, None)
+    start, end, label = (next((given[key] for key in keys if key in given), None) for keys in (_STARTS, _ENDS, _LABELS))
+    if isinstance(label, list):
+        if len(label) > 1:
+            repairs.add("several labels on one entity, the first kept", line)
+        label = label[0] if label else None
+    return Mark(start, end, label, given.get("text"))
+
+
+def _given_tokens(tokens: object) -> list[Mark] | None:
+    if not isinstance(tokens, list) or not tokens or not all(isinstance(token, dict) for token in tokens):
+        return None
+    return [Mark(token.get("start"), token.get("end"), None, token.get("text")) for token in tokens]
+
+
+def _pair(value: object) -> tuple[list, list] | None:
+    """The words and the tags of a record that has one tag a word; None for another."""
+    if not isinstance(value, dict):
+        return None
+    words = next((value[key] for key in _WORD_KEYS if isinstance(value.get(key), list)), None)
+    tags = next((value[key] for key in _TAG_KEYS if isinstance(value.get(key), list)), None)
+    if not words or tags is None or not isinstance(words[0], str):
+        return None
+    return words, tags
+
+
+def _listed(value: dict, *keys: str) -> list:
+    """The first of `keys` that holds a list; [] without one."""
+    return next((value[key] for key in keys if isinstance(value.get(key), list)), [])
+
+
+def _meta(value: dict, line: int, repairs: Repairs) -> tuple[tuple[str, str], ...]:
+    """The plain values of "meta", as pairs of text that every form can hold."""
+    meta = value.get("meta")
+    pairs = meta.items() if isinstance(meta, dict) else meta if isinstance(meta, list) else ()
+    found = []
+    for pair in pairs:
+        key, held = pair if isinstance(pair, (list, tuple)) and len(pair) == 2 else ("", None)
+        key = "_".join(_META_KEY.findall(key)) if isinstance(key, str) else ""
+        if key and isinstance(held, (str, int, float)):
+            found.append((key, " ".join(clean_text(str(held), line, repairs).split())))
+        elif held is not None:
+            repairs.add("meta that is no plain value, left out", line)
+    return tuple(found)
+
+
+# --- writing ---------------------------------------------------------------------------------
+
+
+def write_jsonl(sentences: Iterable[Sentence]) -> str:
+    r"""Write one object a sentence: text, tokens and entities with their offsets in characters, meta.
+
+    Raises ValueError where a sentence cannot be read back equal.
+
+    >>> write_jsonl([Sentence(("Jim",), meta=(("genre", "news"),))])
+    '{"text": "Jim", "tokens": [{"text": "Jim", "start": 0, "end": 3}], "entities": [], "meta": {"genre": "news"}}\n'
+    """
+    return "".join(json_line(_to_object(sentence)) + "\n" for sentence in sentences)
+
+
+def _to_object(sentence: Sentence) -> dict:
+    check_sentence(sentence)
+    text, tokens = sentence.text, sentence.tokens
+    first, last = tokens[0].start, tokens[-1].end
+    if not (text[:first] + text[last:]).strip():  # only white space around the words: it stays
+        first, last = 0, len(text)
+    entities = []
+    for span in sentence.spans:
+        start, end = tokens[span.start].start, tokens[span.end - 1].end
+        entities.append({"start": start - first, "end": end - first, "label": span.label, "text": text[start:end]})
+    tokens = [{"text": token.text, "start": token.start - first, "end": token.end - first} for token in tokens]
+    meta = {"meta": dict(sentence.meta)} if sentence.meta else {}
+    return {"text": text[first:last], "tokens": tokens, "entities": entities, **meta}
+
+
+def json_line(record: dict) -> str:
+    """One line in plain letters; what some programs take for a line's end, or cannot encode, as \\u escapes."""
+    line = json.dumps(record, ensure_ascii=False)
+    if any("\ud800" <= character <= "\udfff" for character in line):
+        return json.dumps(record)
+    for character in "\x7f\x85\u2028\u2029":
+        line = line.replace(character, f"\\u{ord(character):04x}")
+    return line
+
+
+def check_sentence(sentence: Sentence) -> None:
+    """Raise ValueError where words, spans or meta could not be read back equal from a file."""
+    if not sentence.words:
+        raise ValueError("A file holds no sentence without words. Received: ().")
+    text, last = sentence.text, 0
+    for number, token in enumerate(sentence.tokens):
+        if not token.text.strip() or "\x00" in token.text or any("\ud800" <= c <= "\udfff" for c in token.text):
+            raise ValueError(f"A word has a visible character, no NUL and no half character. Received: {token.text!r}.")
+        gap = text[last : token.start] if number else ""
+        if token.start < last or gap.strip() or text[token.start : token.end] != token.text:
+            raise ValueError(f"Words stand in their text in order, white space between. Received: {token}.")
+        last = token.end
+    for before, span in pairwise((None, *sentence.spans)):
+        if not (before.end if before else 0) <= span.start < span.end <= len(sentence):
+            raise ValueError(f"Spans are sorted and none lies over another. Received: {span}.")
+        if not span.label or span.label != " ".join(clean_text(span.label, 0, Repairs()).split()):
+            raise ValueError(f"A label is one line of text without spaces at its ends. Received: {span.label!r}.")
+    check_meta(sentence)
+
+
+def check_meta(sentence: Sentence) -> None:
+    """Raise ValueError where meta is more than one plain line under each key."""
+    if len(dict(sentence.meta)) < len(sentence.meta):
+        raise ValueError(f"Each key of meta stands once. Received: {sentence.meta!r}.")
+    for key, held in sentence.meta:
+        if not _META_KEY.fullmatch(key) or held != " ".join(clean_text(held, 0, Repairs()).split()):
+            raise ValueError(f"Meta is a word, and one line of text. Received: {key!r}: {held!r}.")
