@@ -239,12 +239,12 @@ class Visitor:
 
     def go(self, title: str) -> None:
         """Follow the navigation to a page and wait until it stands; on a telephone it is unfolded first."""
-        links = self.page.get_by_role("navigation", name="App pages")
+        link = self.page.get_by_role("navigation", name="App pages").get_by_role("link", name=title, exact=True)
         unfold = self.page.get_by_role("button", name="Expand sidebar")
-        links.or_(unfold).first.wait_for()
+        link.or_(unfold).filter(visible=True).first.wait_for()
         if unfold.is_visible():
             unfold.click()
-        links.get_by_role("link", name=title, exact=True).click()
+        link.click()
         self.wait_for(title)
 
     def wait_for(self, title: str) -> None:
