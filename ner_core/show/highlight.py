@@ -137,6 +137,8 @@ def label_colours(labels: Iterable[str]) -> dict[str, Colour]:
 # What displaCy fills in for every piece of text it draws specially.
 TEMPLATE = '<{element} class="{kind}" style="{style}" title="{title}"><bdi>{text}</bdi>{tail}</{element}>'
 
+SHORT_NAME = 4  # tokens
+
 MARK_STYLE = (
     "background:{background};color:{colour.text};border:{border};padding:0.2em 0.4em;margin:0 0.1em;"
     "border-radius:0.35em;box-decoration-break:clone;-webkit-box-decoration-break:clone;overflow-wrap:anywhere"
@@ -267,6 +269,8 @@ def _mark(
     if verdict:
         title, tail = f"{title}, {verdict}", f"{tail} ({verdict})"
     style = MARK_STYLE.format(background=colour.background, colour=colour, border=f"2px {line} {colour.border}")
+    if span.end - span.start <= SHORT_NAME:  # moves to the next line whole, instead of breaking behind its edge
+        style += ";display:inline-block;max-width:100%;line-height:1.35"
     return span, {
         "element": "mark",
         "kind": "entity",

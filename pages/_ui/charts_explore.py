@@ -128,8 +128,8 @@ def bin_lengths(histogram: Mapping[int, int], width: int) -> dict[int, int]:
     return binned
 
 
-def show_lengths(histogram: Mapping[int, int], summary: Mapping[str, float], cut: LengthCut) -> None:
-    """Sentences by length, the mean, and the line behind which tokens are cut off."""
+def show_lengths(histogram: Mapping[int, int], summary: Mapping[str, float], cut: LengthCut) -> int | None:
+    """Sentences by length, the mean, and the line behind which tokens are cut off; return the length clicked on."""
     last = max(int(summary["max"]), cut.max_length)
     width = -(-last // MOST_BINS)
     binned = bin_lengths(histogram, width)
@@ -155,7 +155,12 @@ def show_lengths(histogram: Mapping[int, int], summary: Mapping[str, float], cut
         f"Sentence lengths from {summary['min']} to {summary['max']} tokens, mean {mean:.1f}, half of them up to "
         f"{summary['median']:.0f}. The line stands at {cut.max_length}: {cut.n_cut_sentences:,} sentences are longer."
     )
-    charts.show(figure, key="explore_lengths", alt=alt)  # its table stands below the slider
+    figure.update_layout(clickmode="event+select")
+    figure.update_traces(selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}})
+    options = {"on_select": "rerun", "selection_mode": "points"}
+    chosen = charts.show(figure, key="explore_lengths", alt=alt, **options)  # its table stands below the slider
+    points = chosen["selection"]["points"] if chosen else []
+    return round(points[0]["x"] + (width - 1) / 2) if points else None
 
 
 def show_length_table(histogram: Mapping[int, int]) -> None:

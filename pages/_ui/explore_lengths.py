@@ -26,14 +26,16 @@ def show(corpus_id: str, corpus: Corpus) -> None:
     summary = length_summary(lengths)
     st.markdown(
         "A network reads its sentences as a rectangle: longer ones are cut, shorter ones are filled with padding. "
-        "**Move the line** and see what that does."
+        "**Move the line** (drag the slider, or click a bar) and see what that does."
     )
     drawing = st.container()
     max_length = choose_length(corpus_id, summary)
     cut, whole = length_cut(lengths, max_length), length_cut(lengths, None)
     histogram = length_histogram(lengths)
     with drawing:
-        charts_explore.show_lengths(histogram, summary, cut)
+        clicked = charts_explore.show_lengths(histogram, summary, cut)
+    if follow_click(corpus_id, clicked):
+        st.rerun(scope="fragment")
     show_cut(cut, len(corpus.sentences), whole)
     charts_explore.show_length_table(histogram)
     widgets.code_shown("data.statistics:measure_lengths", "data.statistics:length_cut")
@@ -67,6 +69,20 @@ def choose_length(corpus_id: str, summary: dict) -> int:
             kept["length"] = value
             kept[other] = (kept[other][0] + 1, value)
     return kept["length"]
+
+
+def follow_click(corpus_id: str, clicked: int | None) -> bool:
+    """Move the line to a bar that was clicked just now; a bar that stays selected is no new click."""
+    kept = session.recall(f"explore_length_{corpus_id}")
+    if clicked == kept.get("clicked"):
+        return False
+    kept["clicked"] = clicked
+    if clicked is None or clicked == kept["length"]:
+        return False
+    kept["length"] = clicked
+    for widget in ("slider", "number"):
+        kept[widget] = (kept[widget][0] + 1, clicked)
+    return True
 
 
 def note_moved(kept: dict, widget: str, times_made: int) -> None:

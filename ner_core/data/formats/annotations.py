@@ -1,6 +1,6 @@
 """What annotation tools export as JSON, and our own JSON Lines.
 
-Chapter I.5f. It answers: *where do doccano, Prodigy, Label Studio, spaCy and DataTurks put text, marks and labels?*
+Chapter I.11. It answers: *where do doccano, Prodigy, Label Studio, spaCy and DataTurks put text, marks and labels?*
 
 Source: the export pages of doccano (https://doccano.github.io/doccano), Prodigy
 (https://prodi.gy/docs/api-interfaces#ner), Label Studio (https://labelstud.io/guide/export), and spaCy's training
@@ -11,7 +11,7 @@ by several people, the first is believed; what was rejected, skipped or cancelle
 
 >>> result = read_annotations(b'{"text": "Ada lives in London.", "label": [[0, 3, "PER"], [13, 19, "LOC"]]}')
 >>> result.form, result.sentences[0].spans
-('doccano JSON, UTF-8', (Span(start=0, end=1, label='PER'), Span(start=4, end=5, label='LOC')))
+('doccano JSON, UTF-8', (Span(start=0, end=1, label='PER'), Span(start=3, end=4, label='LOC')))
 """
 
 from __future__ import annotations
@@ -79,7 +79,9 @@ def read_annotations(data: bytes) -> FormatResult:
     if not sentences:
         line, value = values[0] if values else (1, None)
         why = "; ".join(note.what for note in repairs.notes) or "there is none"
-        raise refuse(f"no record with gold entities in {len(values):,}: {why}", f"{_shape(value)} in line {line}", _MEND)
+        raise refuse(
+            f"no record with gold entities in {len(values):,}: {why}", f"{_shape(value)} in line {line}", _MEND
+        )
     names = " and ".join(name for name, _ in tools.most_common())
     return FormatResult(sentences, ", ".join(filter(None, (names, encoding, scheme))), repairs.notes)
 
@@ -251,7 +253,9 @@ def _is_spacy(value: object) -> bool:
 
 
 def _is_label_studio(value: object) -> bool:
-    return _has("data")(value) and isinstance(value["data"], dict) and ("annotations" in value or "completions" in value)
+    return (
+        _has("data")(value) and isinstance(value["data"], dict) and ("annotations" in value or "completions" in value)
+    )
 
 
 def _is_prodigy(value: object) -> bool:

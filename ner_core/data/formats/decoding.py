@@ -278,19 +278,19 @@ def _clean_tags(columns: Columns, repairs: Repairs) -> list[str]:
     distinct = dict.fromkeys(columns.tags)
     n_prefixed = sum(bool(_LOOSE_PREFIX.fullmatch(tag.strip())) for tag in distinct)
     has_prefixes = n_prefixed > sum(tag.strip().upper() != "O" for tag in distinct) - n_prefixed
-    cleaned = {tag: _clean_tag(tag, has_prefixes) for tag in distinct}
+    cleaned = {tag: clean_tag(tag, has_prefixes) for tag in distinct}
     for line, tag in zip(columns.lines, columns.tags, strict=True) if any(why for _, why in cleaned.values()) else ():
         if why := cleaned[tag][1]:
             repairs.add(why, line)
     return [cleaned[tag][0] for tag in columns.tags]
 
 
-def _clean_tag(tag: str, has_prefixes: bool) -> tuple[str, str]:
+def clean_tag(tag: str, has_prefixes: bool) -> tuple[str, str]:
     """One tag -> (the tag as we write it, why it was changed or "").
 
-    >>> _clean_tag("B-corporation,B-person", True)
+    >>> clean_tag("B-corporation,B-person", True)
     ('B-corporation', 'several tags on one word, the first one kept')
-    >>> _clean_tag("b_PER", True)
+    >>> clean_tag("b_PER", True)
     ('B-PER', 'tag written B-label')
     """
     clean = tag.strip()

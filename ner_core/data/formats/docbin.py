@@ -1,6 +1,6 @@
 """spaCy's DocBin, the `.spacy` file.
 
-Chapter I.5g. It answers: *how are documents read from a packed array, without running anything a stranger packed?*
+Chapter I.12. It answers: *how are documents read from a packed array, without running anything a stranger packed?*
 
 Source: `spacy.tokens.DocBin` (https://spacy.io/api/docbin): zlib around MessagePack around an array (N, A) of 64-bit
 numbers, a row a token, a column an attribute; words and labels are hashes, and their strings stand in a list.
@@ -163,7 +163,9 @@ def _to_sentences(words, gaps, spans, starts, meta, number: int, repairs: Repair
         begin, stop = (0, len(text)) if len(cuts) == 2 else (offsets[kept[0]], offsets[kept[-1]] + len(words[kept[-1]]))
         tokens = [Token(words[i], offsets[i] - begin, offsets[i] - begin + len(words[i])) for i in kept]
         place = {i: n for n, i in enumerate(kept)}
-        held = ([place[i] for i in range(s.start, s.end) if i in place] + [s.label] for s in spans if first <= s.start < end)
+        held = (
+            [place[i] for i in range(s.start, s.end) if i in place] + [s.label] for s in spans if first <= s.start < end
+        )
         inner = [Span(each[0], each[-2] + 1, each[-1]) for each in held if len(each) > 1]
         found.append(build_sentence(text[begin:stop], tokens, inner, meta))
     if not found:

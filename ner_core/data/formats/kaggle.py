@@ -19,20 +19,26 @@ and two runs of one number never melt into one; a row left out is counted in a N
 from __future__ import annotations
 
 import csv
+import io
+from collections.abc import Iterable
 
 from ner_core.data.formats.decoding import (
     Columns,
     FormatResult,
     Repairs,
+    clean_tag,
     decode,
     refuse,
     shorten,
     to_sentences,
     without_collector,
 )
+from ner_core.data.tags import spans_to_tags
+from ner_core.records import Sentence
 
 SENTENCE_NAMES = ("sentence #", "sentence_idx", "sentence_id", "sentence id", "sentence", "sent_id", "sent")
 WORD_NAMES = ("word", "token", "words", "tokens")
+META = "meta."
 TAG_NAMES = ("tag", "ner_tag", "ner", "label", "ner_tags", "tags", "entity")
 _DELIMITERS = (",", ";", "\t")
 _MEND = "the first line must name a column for the sentence (Sentence # or sentence_idx), Word and Tag"
@@ -44,7 +50,7 @@ def is_long_csv(text: str) -> bool:
     >>> is_long_csv("Sentence #,Word,POS,Tag"), is_long_csv("Ada\\tB-per")
     (True, False)
     """
-    names = _header(text)[0]
+    names = read_header(text)[0]
     n_found = sum(any(name in names for name in known) for known in (SENTENCE_NAMES, WORD_NAMES, TAG_NAMES))
     return n_found >= 2 or any(name in names for name in ("sentence #", "sentence_idx"))
 
@@ -53,12 +59,14 @@ def read_long_csv(data: bytes) -> FormatResult:
     """Read a table with one row a word. Raises UploadError where it cannot be one."""
     repairs = Repairs()
     text, encoding = decode(data, repairs)
-    names, delimiter, header_line = _header(text)
+    names, delimiter, header_line = read_header(text)
     places = _places(names, text)
     with without_collector():
         rows = _split_rows(text, delimiter)
+        header = rows[header_line - 1]
         del rows[:header_line]
         columns = _to_columns(rows, names, places, header_line + 1, repairs)
+        _add_metas(columns, header, rows, header_line + 1)
         del rows
         if not columns.words:
             raise refuse(
@@ -69,7 +77,7 @@ def read_long_csv(data: bytes) -> FormatResult:
     return FormatResult(sentences, f"{form or 'table with one row a word'}, {encoding}, {scheme}", repairs.notes)
 
 
-def _header(text: str) -> tuple[list[str], str, int]:
+def read_header(text: str) -> tuple[list[str], str, int]:
     """The first line with words: (its names in lower case, its delimiter, its number)."""
     before = text[: len(text) - len(text.lstrip())].count("\n")
     line = text.split("\n", before + 1)[before][:10_000]
@@ -132,6 +140,14 @@ def _to_columns(rows: list, names: list[str], places: tuple, first_line: int, re
     return Columns(words, [row[tag] for row in rows], lines, starts)
 
 
+def _add_metas(columns: Columns, header: list[str], rows: list, first_line: int) -> None:
+    """Read the columns `meta.key` of our own tables, on the row in which a sentence begins."""
+    keys = {i: name.removeprefix(META) for i, name in enumerate(header) if name.startswith(META)}
+    for start in columns.starts if keys else ():
+        row = rows[columns.lines[start] - first_line]
+        columns.metas[start] = tuple((key, row[i]) for i, key in keys.items() if row[i])
+
+
 def _are_whole(rows: list, n_names: int, word: int, tag: int) -> bool:
     """Is every row complete? Looks at each distinct word and tag once."""
     if set(map(len, rows)) != {n_names}:
@@ -179,3 +195,51 @@ def _sentence_starts(ids: list[str], lines, repairs: Repairs) -> list[int]:
             repairs.add("sentence number that was used before, read as a sentence of its own", lines[start])
         seen.add(ids[start])
     return starts
+
+
+# --- writing ----------------------------------------------------------------------------
+
+
+def write_long_csv(sentences: Iterable[Sentence]) -> str:
+    """Write one word a row as `ner_dataset.csv` has it; meta in columns of its own, on a sentence's first row.
+
+    Raises ValueError where a sentence cannot be read back equal. Offsets are left out: a table holds words.
+
+    >>> print(write_long_csv([Sentence(("Ada", "runs"), meta=(("genre", "news"),))]), end="")
+    Sentence #,Word,POS,Tag,meta.genre
+    Sentence: 1,Ada,,O,news
+    ,runs,,O,
+    """
+    sentences = tuple(sentences)
+    keys = tuple(dict.fromkeys(key for sentence in sentences for key, _ in sentence.meta))
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["Sentence #", "Word", "POS", "Tag", *(META + key for key in keys)])
+    _check_cells(sentences)
+    for number, sentence in enumerate(sentences, 1):
+        meta, rest = dict(sentence.meta), [""] * len(keys)
+        tags = spans_to_tags(sentence.spans, len(sentence))
+        for i, (word, tag) in enumerate(zip(sentence.words, tags, strict=True)):
+            first = [f"Sentence: {number}", word, "", tag, *(meta.get(key, "") for key in keys)]
+            writer.writerow(["", word, "", tag, *rest] if i else first)
+    return buffer.getvalue()
+
+
+def _check_cells(sentences: tuple[Sentence, ...]) -> None:
+    """Refuse what the reader would not read back equal; each distinct text is looked at once."""
+    if not sentences or not all(sentence.words for sentence in sentences):
+        raise ValueError("A table holds sentences of at least one word. Received one without.")
+    for word in {word for sentence in sentences for word in sentence.words}:
+        if not word or not _is_cell(word):
+            raise ValueError(f"A word in a table has no line break and no white space at its ends. Received: {word!r}.")
+    for label in {span.label for sentence in sentences for span in sentence.spans}:
+        if not _is_cell(label) or any(clean_tag(f"{prefix}-{label}", True)[1] for prefix in "BI"):
+            raise ValueError(f"A label in a table is one line without several tags in it. Received: {label!r}.")
+    for meta in {sentence.meta for sentence in sentences}:
+        if len(dict(meta)) < len(meta) or not all(text and _is_cell(text) and _is_cell(key) for key, text in meta):
+            raise ValueError(f"Meta in a table is one line of text under each key, not empty. Received: {meta!r}.")
+
+
+def _is_cell(text: str) -> bool:
+    is_plain = not any(character in "\x00\r\n" or "\ud800" <= character <= "\udfff" for character in text)
+    return is_plain and text == text.strip() and len(text) < 100_000

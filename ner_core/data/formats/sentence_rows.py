@@ -1,6 +1,6 @@
 """Tables with one row a sentence: `Sentence #,Sentence,POS,Tag`.
 
-Chapter I.4b. It answers: *how do the words of a sentence find their tags, when both stand in one cell each?*
+Chapter I.10. It answers: *how do the words of a sentence find their tags, when both stand in one cell each?*
 
 Source: the GMB corpus as it is often handed on after a `groupby`: words joined by spaces, tags as a Python list.
 
@@ -19,6 +19,7 @@ import ast
 import csv
 import io
 import re
+import warnings
 from collections.abc import Iterator
 
 from ner_core.data.formats.decoding import (
@@ -32,12 +33,14 @@ from ner_core.data.formats.decoding import (
     without_collector,
 )
 from ner_core.data.formats.kaggle import TAG_NAMES, WORD_NAMES, read_header
+from ner_core.data.formats.marks import clean_text
 
 TEXT_NAMES = ("sentence", "text", "sentences", "words", "tokens")
 ROW_TAG_NAMES = (*TAG_NAMES, "word_labels", "labels")
 _STRING = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
-_LIST = re.compile(rf"[\[(]\s*(?:{_STRING}\s*(?:,\s*|\s+|(?=[\])])))*[\])]")
-_ITEM = re.compile(_STRING)
+_LIST = re.compile(rf"[\[(]\s*(?:{_STRING}[\s,]*)*[\])]", re.DOTALL)
+_ITEM = re.compile(_STRING, re.DOTALL)
+_IS_LIST = re.compile(r"[\[(]\s*['\"].*[\])]$|\[\s*\]$", re.DOTALL)
 _LARGEST_CELL = 10_000_000  # characters
 _MEND = "the first line must name a column for the sentence's words (Sentence) and one for its tags (Tag)"
 
@@ -105,7 +108,10 @@ def _add_row(columns: Columns, row: list[str], n_names: int, places: tuple, line
         repairs.add(f"row without {n_names} cells, left out", line)
         return
     word, tag = (place + len(row) - n_names for place in places)  # an index without a name in the header
-    words, tags = split_cell(row[word]), split_cell(row[tag])
+    words = split_cell(row[word], line, repairs)
+    tags = split_cell(row[tag], line, repairs)
+    if tags and len(tags) == 1 and "," in tags[0]:
+        tags = tags[0].split(",")
     if words is None or tags is None:
         repairs.add("row whose list cannot be read, left out", line)
     elif len(words) != len(tags):
@@ -119,19 +125,30 @@ def _add_row(columns: Columns, row: list[str], n_names: int, places: tuple, line
         columns.lines += [line] * len(words)
 
 
-def split_cell(cell: str) -> list[str] | None:
-    """The strings of one cell; None where it looks like a list and holds anything but strings.
+def split_cell(cell: str, line: int, repairs: Repairs) -> list[str] | None:
+    """The strings of one cell: a list of strings, else what stands between spaces; None for a list that is broken.
 
-    >>> split_cell("['B-per', 'O']"), split_cell('["it\\\\'s" "O"]'), split_cell("B-per,O"), split_cell("B-per O")
-    (['B-per', 'O'], ["it's", 'O'], ['B-per', 'O'], ['B-per', 'O'])
-    >>> split_cell("[__import__('os')]") is None, split_cell("[ Ada ]")
+    >>> split_cell("['B-per', 'O']", 2, Repairs()), split_cell('["it\'s" "O"]', 2, Repairs())
+    (['B-per', 'O'], ["it's", 'O'])
+    >>> split_cell("['O', open('x')]", 2, Repairs()) is None, split_cell("[ Ada ]", 2, Repairs())
     (True, ['[', 'Ada', ']'])
     """
     cell = cell.strip(" \t\r\n")
-    if cell[:1] in ("[", "(") and cell[-1:] in ("]", ")") and re.match(r"[\[(]\s*['\"_\w]", cell) and "'" in cell + '"':
-        if not _LIST.fullmatch(cell):
-            return None if cell[1:].lstrip()[:1] in ("'", '"') or "(" in cell[1:] else cell.split(" ")
-        return [ast.literal_eval(item) for item in _ITEM.findall(cell)]
-    if " " not in cell and "," in cell and len(cell) > 1:
-        return cell.split(",")
-    return cell.split(" ") if cell else []
+    if not _IS_LIST.match(cell):
+        return cell.split(" ") if cell else []
+    if not _LIST.fullmatch(cell):
+        return None
+    items = [_literal(item) for item in _ITEM.findall(cell)]
+    return None if None in items else [clean_text(item, line, repairs) for item in items]
+
+
+def _literal(item: str) -> str | None:
+    """The text of one quoted string; only one with a backslash needs Python's rules."""
+    if "\\" not in item:
+        return item[1:-1]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of an escape such as \\d
+            return ast.literal_eval(item)
+    except (SyntaxError, ValueError):
+        return None
