@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import csv
-import io
 import json
 import os
 import sys
@@ -106,27 +104,19 @@ def _form_of(path: str) -> str:
 
 
 def write_form(sentences: Sequence[Sentence], form: str) -> bytes:
-    """The sentences as the bytes of a file."""
-    from ner_core.show import export
+    """The sentences as the bytes of a file; what the form cannot hold is refused with a reason."""
+    from ner_core.data.formats.annotations import write_jsonl
+    from ner_core.data.formats.conll import write_conll
+    from ner_core.data.formats.docbin import write_docbin
+    from ner_core.data.formats.kaggle import write_long_csv
 
-    if form == "spacy":
-        return export.to_docbin(sentences)
-    writers = {"conll": export.to_conll, "jsonl": export.to_jsonl, "csv": _to_long_csv}
-    return writers[form](sentences).encode("utf-8", "replace")
-
-
-def _to_long_csv(sentences: Iterable[Sentence]) -> str:
-    """One token a row in the columns of Kaggle's `ner_dataset.csv`; the sentence is named on its first row."""
-    from ner_core.data.tags import spans_to_tags
-
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["Sentence #", "Word", "POS", "Tag"])
-    for number, sentence in enumerate(sentences, 1):
-        tags = spans_to_tags(sentence.spans, len(sentence))
-        for i, (word, tag) in enumerate(zip(sentence.words, tags, strict=True)):
-            writer.writerow(["" if i else f"Sentence: {number}", word, "", tag])
-    return buffer.getvalue()
+    writers = {"conll": write_conll, "jsonl": write_jsonl, "csv": write_long_csv, "spacy": write_docbin}
+    content = writers[form](sentences)
+    try:
+        return content if isinstance(content, bytes) else content.encode()
+    except UnicodeEncodeError as problem:
+        half = problem.object[problem.start : problem.end]
+        raise BadInput(f"No file can hold half a character (a lone surrogate). Received: {half!r}.") from None
 
 
 # --- recipes, train -----------------------------------------------------------------

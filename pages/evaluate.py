@@ -27,9 +27,9 @@ def choose() -> Setting | None:
         if tagger.card.get("is_published") is True and choose_split():
             corpus = evaluate_work.deal_as_tutorial(corpus_id, tagger.card.get("recipe"), corpus)
         part = st.segmented_control(
-            "Part",
+            "Part (sentences)",
             ["test", "dev", "train"],
-            format_func=lambda name: f"{name} ({widgets.number(len(corpus.part(name)))} sentences)",
+            format_func=lambda name: f"{name} ({widgets.number(len(corpus.part(name)))})",
             default="test",
             required=True,
             key="evaluate_part",

@@ -5,7 +5,7 @@ import time
 import streamlit as st
 
 from ner_core.training import jobs
-from ner_core.training.runs import Run, list_runs, rename
+from ner_core.training.runs import Run, RunError, list_runs, rename
 from pages._ui import navigation, session, train_live, widgets
 from pages._ui.widgets import duration, number, percent, plain
 
@@ -79,8 +79,16 @@ def facts(run: Run, state: str) -> list[str]:
 
 def rename_box(run: Run) -> None:
     with st.popover("Rename"):
-        name = st.text_input("New name", run.name, max_chars=80, key=f"name_{run.id}")
-        st.button("Save the name", key=f"rename_{run.id}", on_click=rename, args=(run.id, name))
+        st.text_input("New name", run.name, max_chars=80, key=f"name_{run.id}")
+        st.button("Save the name", key=f"rename_{run.id}", on_click=take_name, args=(run.id,))
+
+
+def take_name(run_id: str) -> None:
+    """The callback of Save: what stands in the box now, also where the page has not run since it was typed."""
+    try:
+        rename(run_id, session.look(f"name_{run_id}", ""))
+    except (RunError, OSError) as problem:
+        session.remember("runs_problem", str(problem))
 
 
 def delete_box(run: Run) -> None:

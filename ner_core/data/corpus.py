@@ -1,6 +1,6 @@
 """Files -> a corpus in three parts that do not leak into each other.
 
-Chapter I.6. It answers: *which sentences may a tagger learn from, and which may only measure it?*
+Chapter I.13. It answers: *which sentences may a tagger learn from, and which may only measure it?*
 
 Source: scikit-learn's `train_test_split` and Keras' `validation_split`, which the tutorials use; and Elangovan et
 al. 2021, "Memorization vs. Generalization" (https://aclanthology.org/2021.eacl-main.113), on why they leak.
@@ -27,15 +27,27 @@ from pathlib import Path
 
 import numpy as np
 
-from ner_core.data.formats.conll import read_conll
-from ner_core.data.formats.decoding import LARGEST_FILE, FormatResult, Repairs, decode, refuse, unpack
+from ner_core.data.formats.annotations import read_annotations
+from ner_core.data.formats.conll import has_tags, read_conll
+from ner_core.data.formats.decoding import LARGEST_FILE, FormatResult, Repairs, decode, unpack
+from ner_core.data.formats.docbin import is_docbin, read_docbin
+from ner_core.data.formats.json_lines import is_json
 from ner_core.data.formats.kaggle import is_long_csv, read_long_csv
+from ner_core.data.formats.plain import is_prose, read_plain
+from ner_core.data.formats.sentence_rows import is_sentence_rows, read_sentence_rows
 from ner_core.records import GMB_LABELS, Corpus, Note, Sentence, SplitConfig, UploadError
 
 Source = str | Path | tuple[str, bytes]
 
 NEWSROOM = Path(__file__).parents[1] / "corpora" / "newsroom.conll"
-READERS = {"kaggle": read_long_csv, "conll": read_conll}
+READERS = {
+    "kaggle": read_long_csv,
+    "rows": read_sentence_rows,
+    "conll": read_conll,
+    "json": read_annotations,
+    "spacy": read_docbin,
+    "plain": read_plain,
+}
 GIVEN = "given by the files"
 
 
@@ -55,7 +67,7 @@ def load_corpus(
     """Read one file and split it, or two or three files and keep them as they are.
 
     `source` is a path, a pair of name and bytes, or "newsroom", the corpus that ships; gzip, bzip2, xz and zip are
-    unpacked. Given only a `test` file, dev is cut from `source` as `split` says. `format` is "kaggle" or "conll"
+    unpacked. Given only a `test` file, dev is cut from `source` as `split` says. `format` is a key of `READERS`
     where the content should not decide. `labels` keeps these labels alone, in this order.
 
     Raises UploadError, a sentence for the person who chose the file, where one cannot be read.
@@ -140,13 +152,17 @@ def recognise(data: bytes) -> str:
     ('kaggle', 'conll')
     """
     # A cut in the middle of a character may make the beginning look damaged: that is no matter here.
+    if is_docbin(data):
+        return "spacy"
     start = data.lstrip()[:100_000]
     text = decode(start, Repairs())[0].lstrip() if start else ""
+    if is_sentence_rows(text):
+        return "rows"
     if is_long_csv(text):
         return "kaggle"
-    if text.startswith(("{", "[{", "[[")):
-        raise refuse("JSON files cannot be read yet", "a file that begins with { or [", "export it as CoNLL (IOB2)")
-    return "conll"
+    if is_json(text):
+        return "json"
+    return "plain" if is_prose(text) and not has_tags(text) else "conll"
 
 
 def _keep_labels(sentences: Iterable[Sentence], labels: Sequence[str], notes: list[Note]) -> tuple[Sentence, ...]:

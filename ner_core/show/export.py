@@ -22,12 +22,13 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from itertools import pairwise
 
+from ner_core.data.formats.annotations import json_line
 from ner_core.data.formats.conll import write_conll
+from ner_core.data.formats.docbin import encodable, pack_docbin
 from ner_core.data.text import split_sentences
 from ner_core.records import Prediction, Sentence, Span
 from ner_core.show.highlight import legend_html, to_html
@@ -55,22 +56,12 @@ def to_jsonl(items: Iterable[Item]) -> str:
     >>> to_jsonl([Sentence(("Jim",), spans=(Span(0, 1, "per"),))])
     '{"text": "Jim", "entities": [{"start": 0, "end": 3, "label": "per", "text": "Jim"}]}\n'
     """
-    return "".join(_json_line({"text": item.text, "entities": entities_of(item)}) + "\n" for item in items)
-
-
-def _json_line(record: dict) -> str:
-    """One line in plain letters; what some programs take for a line's end, or cannot encode, as \\u escapes."""
-    line = json.dumps(record, ensure_ascii=False)
-    if any("\ud800" <= character <= "\udfff" for character in line):
-        return json.dumps(record)
-    for character in "\x7f\x85\u2028\u2029":
-        line = line.replace(character, f"\\u{ord(character):04x}")
-    return line
+    return "".join(json_line({"text": item.text, "entities": entities_of(item)}) + "\n" for item in items)
 
 
 def to_conll(items: Iterable[Item], scheme: str = "IOB2") -> str:
     """Write word TAB tag, an empty line behind each sentence; a bare text is split into its sentences."""
-    return _encodable(write_conll([sentence for item in items for sentence in _sentences(item)], scheme))
+    return encodable(write_conll([sentence for item in items for sentence in _sentences(item)], scheme))
 
 
 def _sentences(item: Item) -> Iterator[Sentence]:
@@ -90,35 +81,7 @@ def _sentences(item: Item) -> Iterator[Sentence]:
 
 def to_docbin(items: Iterable[Item]) -> bytes:
     """Write spaCy's DocBin (`.spacy`): texts to the last character, entities as `doc.ents`."""
-    from spacy.tokens import DocBin
-    from spacy.vocab import Vocab
-
-    vocabulary = Vocab()
-    return DocBin(docs=[_to_doc(item, vocabulary) for item in items]).to_bytes()
-
-
-def _to_doc(item: Item, vocabulary):
-    """Build a spaCy Doc whose text is the item's text; white space beyond one blank is a token of its own."""
-    from spacy.tokens import Doc
-    from spacy.tokens import Span as SpacySpan
-
-    words, spaces, place, last = [], [], [], 0
-    for token in (*item.tokens, None):
-        gap = item.text[last : token.start if token else None]
-        if words and gap.startswith(" "):
-            spaces[-1], gap = True, gap[1:]
-        if gap:
-            words.append(_encodable(gap))
-            spaces.append(False)
-        if token is None:
-            break
-        place.append(len(words))
-        words.append(_encodable(token.text))
-        spaces.append(False)
-        last = token.end
-    doc = Doc(vocabulary, words=words, spaces=spaces)
-    doc.ents = [SpacySpan(doc, place[s.start], place[s.end - 1] + 1, label=_encodable(s.label)) for s in item.spans]
-    return doc
+    return pack_docbin(items)
 
 
 # --- for people: a spreadsheet, a page ---------------------------------------------------
@@ -141,12 +104,7 @@ def to_csv(items: Iterable[Item], for_spreadsheets: bool = True) -> str:
             row = {"text_number": number, **entity}
             risky = [name for name in ("label", "text") if for_spreadsheets and row[name].startswith(FORMULA_STARTS)]
             writer.writerow(row | {name: "'" + row[name] for name in risky} | {"escaped": " ".join(risky)})
-    return _encodable(buffer.getvalue())
-
-
-def _encodable(text: str) -> str:
-    """Replace half characters (lone surrogates, which no UTF-8 file can hold) by ?; the length stays."""
-    return text.encode("utf-8", "replace").decode()
+    return encodable(buffer.getvalue())
 
 
 def read_csv(text: str) -> list[dict]:
@@ -189,7 +147,7 @@ def html_page(items: Iterable[Item], title: str = "Entities found", *, labels: S
     )
     counts = {label: found.count(label) for label in labels}
     texts = [f'<article style="margin:1.5rem 0">{_whole_html(item, labels)}</article>' for item in items]
-    title = escape(_encodable(title))
+    title = escape(encodable(title))
     return PAGE.format(title=title, summary=summary, legend=legend_html(labels, counts), texts="\n".join(texts))
 
 

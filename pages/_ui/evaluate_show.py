@@ -189,6 +189,8 @@ def _draw_confusion(evaluation: Evaluation, cells: list[tuple[str, str]]) -> Non
         x=names,
         y=names,
         z=shares,
+        text=[[number(count) if count else "" for count in row] for row in found.table],
+        texttemplate="%{text}",
         zmin=0,
         zmax=1,
         colorscale=[[0, background], [1, charts.accent()]],
@@ -198,17 +200,13 @@ def _draw_confusion(evaluation: Evaluation, cells: list[tuple[str, str]]) -> Non
         ygap=1,
     )
     spots = [(i, j) for i in range(len(names)) for j in range(len(names)) if found.table[i][j]]
-    ink = ("#e8eaec", "#101315") if session.theme() == "dark" else ("#1c2126", "#ffffff")
-    figure.add_scatter(
+    figure.add_scatter(  # a heat map's cells cannot be clicked: points that nobody sees can
         x=[names[j] for _, j in spots],
         y=[names[i] for i, _ in spots],
-        mode="markers+text",
+        mode="markers",
         marker={"symbol": "square", "size": 30, "color": "rgba(0,0,0,0)"},
-        text=[number(found.table[i][j]) for i, j in spots],
-        textfont={"color": [ink[shares[i][j] > 0.5] for i, j in spots], "size": 13},
-        customdata=[[i, j, shares[i][j]] for i, j in spots],
-        hovertemplate="%{y} marked as %{x}: %{text} (%{customdata[2]:.1%} of its row)<extra></extra>",
-        unselected={"marker": {"opacity": 1}, "textfont": {}},
+        customdata=[[i, j, shares[i][j], number(found.table[i][j])] for i, j in spots],
+        hovertemplate="%{y} marked as %{x}: %{customdata[3]} (%{customdata[2]:.1%} of its row)<extra></extra>",
         showlegend=False,
     )
     figure.update_yaxes(autorange="reversed", showgrid=False)
@@ -314,6 +312,7 @@ def show_token_report(evaluation: Evaluation) -> None:
         },
         hide_index=True,
         width="stretch",
+        height="content",
         alt="Precision, recall and F1 by tag, and their averages.",
     )
     st.caption(
@@ -352,5 +351,6 @@ def show_sentence(evaluation: Evaluation, tagger: Tagger) -> None:
         },
         hide_index=True,
         width="stretch",
+        height="content",
         alt="Every word of the sentence with its true and its predicted tag.",
     )

@@ -7,6 +7,7 @@ Use, in this order: `recipe = choose_recipe(corpus)`, `tell_recipe(recipe, corpu
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from html import escape
 
 import streamlit as st
 
@@ -58,10 +59,9 @@ def tell_recipe(chosen: Recipe, corpus: Corpus) -> None:
     if chosen.cannot_run:
         _tell_cannot_run(chosen)
     if chosen.claims and not is_gmb(corpus):
-        claims = "; ".join(chosen.claims)
         st.info(
-            f"The tutorial's figures ({claims}) were read on its own data. "
-            f"They do not apply to {widgets.plain(corpus.name)}."
+            f"The tutorial claims: {'; '.join(chosen.claims)}. These figures were read on its own data and "
+            f"do not apply to {widgets.plain(corpus.name)}."
         )
     if chosen.values:
         _show_values(chosen)
@@ -213,14 +213,36 @@ def show_layers(corpus: Corpus, corpus_id: str, chosen: Recipe) -> None:
     rows = layer_table(replace(chosen.network, sizes=sizes, n_tags=n_tags), length)
     total = sum(row["n_parameters"] for row in rows)
     st.markdown(f"**The network**: {len(rows)} layers, {widgets.number(total)} parameters to learn")
-    lines = ["| layer | returns | parameters | what it does |", "|---|---|---:|---|"]
-    lines += [
-        f"| {row['name']} | {row['shape'].replace(' ', '&nbsp;')} | {widgets.number(row['n_parameters'])} | {row['sentence']} |"
-        for row in rows
-    ]
-    st.markdown("\n".join(lines))
+    st.html(_layers_html(rows))
     columns = f"{length} columns a sentence" if length else "T words of the longest sentence among them"
     st.caption(f"B sentences at a time, {columns}; the last number is how many values stand for each word.")
+
+
+_LAYERS_STYLE = """<style>
+.layers { border-collapse: collapse; width: 100%; }
+.layers th, .layers td { border-bottom: 1px solid rgba(128, 128, 128, 0.35); padding: 0.4rem 0.6rem 0.4rem 0; text-align: left; vertical-align: top; }
+.layers .number { text-align: right; white-space: nowrap; padding-right: 1rem; }
+.layers .shape { white-space: nowrap; font-variant-numeric: tabular-nums; }
+@media (max-width: 600px) {
+  .layers thead { display: none; }
+  .layers tr { display: flex; flex-wrap: wrap; gap: 0 1rem; border-bottom: 1px solid rgba(128, 128, 128, 0.35); padding: 0.4rem 0; }
+  .layers td { border: 0; padding: 0; }
+  .layers .number { padding: 0; }
+  .layers .number::after { content: " parameters"; }
+  .layers .said { flex-basis: 100%; }
+}
+</style>"""
+
+
+def _layers_html(rows: list[dict]) -> str:
+    """The layers as a table; on a telephone, each as a block of its own."""
+    heads = '<tr><th>layer</th><th>returns</th><th class="number">parameters</th><th>what it does</th></tr>'
+    body = "".join(
+        f'<tr><td><b>{escape(row["name"])}</b></td><td class="shape">{escape(row["shape"])}</td>'
+        f'<td class="number">{row["n_parameters"]:,}</td><td class="said">{escape(row["sentence"])}</td></tr>'
+        for row in rows
+    )
+    return f'{_LAYERS_STYLE}<table class="layers"><thead>{heads}</thead><tbody>{body}</tbody></table>'
 
 
 @st.cache_resource(max_entries=32, show_spinner="Counting the words")

@@ -9,6 +9,8 @@ import pytest
 
 from tests.browser.driver import LAPTOP, Server, Visitor, open_browser, what_is_missing
 
+HAS_FAILED = pytest.StashKey[bool]()
+
 
 @pytest.fixture(scope="module")
 def browser():
@@ -28,18 +30,30 @@ def server(browser, tmp_path_factory):
         yield started
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Remember that a test failed, so that `visit` can tell what stood on its pages."""
+    report = yield
+    if report.failed:
+        item.stash[HAS_FAILED] = True
+    return report
+
+
 @pytest.fixture
-def visit(browser, server):
+def visit(browser, server, request):
     """Open a session for one more person; at the end nothing may have gone wrong on anybody's page."""
-    visitors = []
+    visitors: list[Visitor] = []
 
     def enter(size: dict = LAPTOP, *, at: Server = server) -> Visitor:
         visitors.append(Visitor(browser, at, size=size))
         return visitors[-1]
 
     yield enter
-    wrong = [problem for visitor in visitors for problem in visitor.wrong]
+    if request.node.stash.get(HAS_FAILED, False):
+        for visitor in visitors:
+            print(f"{visitor.page.url} shows:\n{visitor.page.locator('body').inner_text()[:4000]}")
     for visitor in visitors:
         visitor.__exit__()
-    assert not wrong, wrong
-    assert "Traceback" not in server.said(), server.said()
+        assert not visitor.wrong, visitor.wrong
+        said = visitor.server.said()
+        assert "Traceback" not in said, said

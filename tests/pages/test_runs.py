@@ -45,7 +45,7 @@ def test_rename_and_delete(app):
     run, other = make_run(name="A"), make_run(name="B")
     save_tiny_model(run.folder / "best")
     test = app("runs", run=run.id, model=f"run:{run.id}")
-    test.text_input(key=f"name_{run.id}").set_value(HOSTILE).run()
+    test.text_input(key=f"name_{run.id}").set_value(HOSTILE)  # and Save at once, as a person does
     test.button(key=f"rename_{run.id}").click().run()
     assert runs.read_run(run.id).name == HOSTILE
     assert "<img" not in words_of(test).replace(r"\<img", "")

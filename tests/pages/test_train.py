@@ -287,5 +287,5 @@ def test_curves_carry_points_floors_and_the_kept_epoch(stores, monkeypatch):
     assert [row["x"] for row in rows if row["series"] == "training, smoothed"] == list(range(1, 11))
     assert [row["x"] for row in rows if row["series"] == "validation"] == [5, 10]
     _, rows, _ = drawn["curve_accuracy"]
-    padded = [row["y"] for row in rows if row["series"] == "validation, padding counted"]
+    padded = [row["y"] for row in rows if row["series"] == "validation, padded"]
     assert padded == pytest.approx([395 / 400, 394 / 400])

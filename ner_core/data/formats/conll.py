@@ -1,6 +1,6 @@
 """CoNLL files: a word and its tag on each line, a blank line behind each sentence.
 
-Chapter I.5. It answers: *which column is the word, which the tag, and where do sentences end?*
+Chapter I.6. It answers: *which column is the word, which the tag, and where do sentences end?*
 
 Source: the CoNLL-2003 shared task (https://www.clips.uantwerpen.be/conll2003/ner/) and its many descendants.
 
@@ -8,8 +8,8 @@ Differs from readers that know one corpus: the file itself says what it is. Colu
 spaces; the tag is the last column that looks like tags (the first one in the MIT corpora, the outer one in
 GermEval); lines are cut at "\\n" alone, since U+2028 and U+0085 are characters of real words; a line that is
 blank after strip ends a sentence; quotation marks are plain characters. `#` begins real words (WNUT-17), so
-a line is a comment only where the whole file says so: GermEval's `#`-tab lines, or `# genre = news` directly
-before sentences, as in the corpus that ships. A line that cannot be read is left out and counted in a Note.
+a line is a comment only where the whole file says so: where a column numbers the words (CoNLL-U, GermEval), or
+where `# genre = news` stands directly before sentences, as in the corpus that ships. A line that cannot be read is left out and counted in a Note.
 
 >>> result = read_conll(b"Ada\\tB-per\\nLovelace\\tI-per\\nlives\\tO\\nin\\tO\\nLondon\\tB-geo\\n.\\tO\\n")
 >>> result.sentences[0].spans
@@ -25,10 +25,12 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ner_core.data.formats import conllu
 from ner_core.data.formats.decoding import (
     Columns,
     FormatResult,
     Repairs,
+    can_hold,
     decode,
     refuse,
     shorten,
@@ -36,7 +38,7 @@ from ner_core.data.formats.decoding import (
     without_collector,
 )
 from ner_core.data.tags import spans_to_tags
-from ner_core.records import Sentence
+from ner_core.records import Sentence, UploadError
 
 _DOCSTART = "-DOCSTART-"
 _TAG = re.compile(r"[Oo]|[BIESLUbieslu][-_].+", re.DOTALL)
@@ -57,7 +59,7 @@ class _Layout:
     n_columns: int
     word: int
     tag: int
-    has_comments: bool = False  # GermEval's "#", tab, source
+    is_numbered: bool = False  # the first column numbers the words: "#" opens comments, "1-2" and "1.1" are no words
     has_inner_tags: bool = False  # GermEval: outer tag, inner tag
 
 
@@ -76,6 +78,11 @@ def read_conll(data: bytes) -> FormatResult:
             None if index in metas or not line.strip() else _split(line, separator) for index, line in enumerate(lines)
         ]
         layout = _layout(rows, separator, lines)
+        if layout.is_numbered:
+            metas = conllu.read_comments(lines, rows, repairs)
+        for index in () if metas or layout.is_numbered else sorted(conllu.opening_comments(lines)):
+            rows[index] = None
+            repairs.add("comment line left out", index + 1)
         columns = _to_columns(rows, layout, metas, repairs)
         if not columns.words:
             raise refuse("no line holds a word and its tag", f"the first line {shorten(lines[0])}", _MEND)
@@ -86,6 +93,21 @@ def read_conll(data: bytes) -> FormatResult:
     where = ", tag first" if layout.tag < layout.word else ", outer tags" if layout.has_inner_tags else ""
     form = f"CoNLL, {layout.n_columns} columns ({layout.separator}){where}, {encoding}, {scheme}"
     return FormatResult(sentences, form, repairs.notes)
+
+
+def has_tags(text: str) -> bool:
+    """Does a column of these lines hold tags?
+
+    >>> has_tags("Ada B-per\\nruns O"), has_tags("It was a dark and stormy night.")
+    (True, False)
+    """
+    lines = text.split("\n")
+    separator = _separator(lines)
+    try:
+        _layout([_split(line, separator) or None for line in lines], separator, lines)
+    except UploadError:
+        return False
+    return True
 
 
 def _meta_lines(lines: list[str]) -> dict[int, tuple[str, str]]:
@@ -109,7 +131,8 @@ def _meta_lines(lines: list[str]) -> dict[int, tuple[str, str]]:
 
 def _separator(lines: list[str]) -> str:
     """Do tabs or spaces stand between the columns of most lines?"""
-    filled = [line for line in lines if line.strip()]
+    filled = [line for line in lines if line.strip() and not line.startswith("# ")]
+    filled = filled or [line for line in lines if line.strip()]
     n_tabs = sum("\t" in line for line in filled)
     return "tab" if 2 * n_tabs >= len(filled) else "space"
 
@@ -127,18 +150,24 @@ def _split(line: str, separator: str) -> list[str]:
 
 def _layout(rows: list, separator: str, lines: list[str]) -> _Layout:
     """Find the number of columns, the tags and the words."""
-    counts = Counter(len(row) for row in rows if row and row[0] != _DOCSTART)
+    filled = [row for row in rows if row and row[0] != _DOCSTART]
+    filled = [row for row in filled if row[0] != "#"] or filled  # a comment may have any number of columns
+    counts = Counter(map(len, filled))
     n_columns = counts.most_common(1)[0][0] if counts else 0
-    usual = [row for row in rows if row and len(row) == n_columns and row[0] != _DOCSTART]
+    usual = [row for row in filled if len(row) == n_columns]
+    is_numbered = n_columns >= 3 and conllu.is_numbered(rows, n_columns)
     tag = _tag_column(usual, n_columns)
+    if tag is None and is_numbered and n_columns == conllu.N_COLUMNS and conllu.has_misc_tags([r[-1] for r in usual]):
+        tag = n_columns - 1
+        for row in usual:
+            row[tag] = conllu.misc_tag(row[tag])
     if n_columns < 2 or tag is None:
         line = next((line for line in lines if line.strip()), "")
         raise refuse("no column of tags in the file", f"the first line {shorten(line.strip())}", _MEND)
-    layout = _Layout(separator, n_columns, word=int(tag == 0), tag=tag)
-    if n_columns >= 3 and _is_index(rows, n_columns):
+    layout = _Layout(separator, n_columns, word=int(tag == 0), tag=tag, is_numbered=is_numbered)
+    if is_numbered:
         layout.word, layout.has_inner_tags = 1, n_columns == 4 and _looks_like_tags([row[2] for row in usual])
         layout.tag = 2 if layout.has_inner_tags else tag
-    layout.has_comments = n_columns > 2 and any(line.startswith("#\t") for line in lines)
     return layout
 
 
@@ -163,17 +192,6 @@ def _looks_like_labels(cells: list[str]) -> bool:
     """Are the cells `O` and a few labels without prefixes?"""
     counts = Counter(cells)
     return counts["O"] >= 0.3 * len(cells) and len(counts) <= max(50, len(cells) // 20)
-
-
-def _is_index(rows: list, n_columns: int) -> bool:
-    """Does the first column count the words of each sentence from 1?"""
-    expected, n_right, n_rows = 1, 0, 0
-    for row in rows[:5_000]:
-        if row is None:
-            expected = 1
-        elif len(row) == n_columns:
-            n_right, n_rows, expected = n_right + (row[0] == str(expected)), n_rows + 1, expected + 1
-    return n_right > 0.9 * n_rows
 
 
 def _to_columns(rows: list, layout: _Layout, metas: dict[int, tuple[str, str]], repairs: Repairs) -> Columns:
@@ -210,11 +228,9 @@ def _can_read(row: list[str], layout: _Layout, index: int, is_first: bool, repai
         row.pop()  # a tab at the end of the line
     line = index + 1
     if len(row) != layout.n_columns:
-        if layout.has_comments and row[0] == "#":
-            repairs.add("comment line left out", line)
-        else:
-            n_columns = layout.n_columns
-            repairs.add(f"line without {n_columns} columns, left out", line)
+        repairs.add(f"line without {layout.n_columns} columns, left out", line)
+    elif layout.is_numbered and conllu.is_extra_row(row[0]):
+        conllu.note_extra_row(row[0], line, repairs)
     elif not row[layout.word]:
         repairs.add("line without a word, left out", line)
     elif not row[layout.tag]:
@@ -232,17 +248,21 @@ def _can_read(row: list[str], layout: _Layout, index: int, is_first: bool, repai
 def write_conll(sentences: Iterable[Sentence], scheme: str = "IOB2") -> str:
     """Write sentences as word, tab, tag; `meta` as `# key = value` lines. Sentences without words are left out.
 
-    Raises ValueError where a word cannot stand in such a file.
+    Raises ValueError where a word, a label or meta cannot stand in such a file.
 
     >>> print(write_conll([Sentence(("London",), meta=(("genre", "news"),))]), end="")
     # genre = news
     London	O
     """
-    blocks = []
+    blocks, known = [], set()
     for sentence in sentences:
         if not sentence.words:
             continue
-        lines = [f"# {key} = {' '.join(value.split())}" for key, value in sentence.meta]
+        for label in {span.label for span in sentence.spans} - known:
+            if not can_hold(label):
+                raise ValueError(f"A label in CoNLL is one line without several tags in it. Received: {label!r}.")
+            known.add(label)
+        lines = [_meta_line(key, value) for key, value in sentence.meta]
         for word, tag in zip(sentence.words, spans_to_tags(sentence.spans, len(sentence), scheme), strict=True):
             _check_word(word)
             lines.append(f"{word}\t{tag}")
@@ -250,6 +270,15 @@ def write_conll(sentences: Iterable[Sentence], scheme: str = "IOB2") -> str:
     return "\n".join(blocks)
 
 
+def _meta_line(key: str, value: str) -> str:
+    line = f"# {key} = {value}"
+    if not _META.fullmatch(line) or value != " ".join(value.split()):
+        raise ValueError(f"Meta in CoNLL is a word, and one line of text. Received: {key!r}: {value!r}.")
+    return line
+
+
 def _check_word(word: str) -> None:
+    if word == _DOCSTART:
+        raise ValueError(f"{_DOCSTART} is no word in CoNLL: it opens a document. Received: {word!r}.")
     if not word or word != word.strip(" ") or any(c in word for c in "\t\n\r\x00"):
         raise ValueError(f"A CoNLL word has no tab, no line break and no space at its ends. Received: {word!r}.")

@@ -307,6 +307,16 @@ def clean_tag(tag: str, has_prefixes: bool) -> tuple[str, str]:
     return clean, ""
 
 
+def can_hold(label: str) -> bool:
+    """Is a label read back equal from a column of tags?
+
+    >>> can_hold("creative-work"), can_hold("per,B-geo"), can_hold(" per")
+    (True, False, False)
+    """
+    is_line = bool(label) and label == label.strip() and not any(character in "\t\n\r\x00" for character in label)
+    return is_line and not any(clean_tag(f"{prefix}-{label}", True)[1] for prefix in "BI")
+
+
 def _note_forbidden(
     sequences: Sequence[list[str]], bounds: list, scheme: str, columns: Columns, repairs: Repairs
 ) -> None:

@@ -26,7 +26,7 @@ from ner_core.data.formats.decoding import (
     Columns,
     FormatResult,
     Repairs,
-    clean_tag,
+    can_hold,
     decode,
     refuse,
     shorten,
@@ -233,7 +233,7 @@ def _check_cells(sentences: tuple[Sentence, ...]) -> None:
         if not word or not _is_cell(word):
             raise ValueError(f"A word in a table has no line break and no white space at its ends. Received: {word!r}.")
     for label in {span.label for sentence in sentences for span in sentence.spans}:
-        if not _is_cell(label) or any(clean_tag(f"{prefix}-{label}", True)[1] for prefix in "BI"):
+        if not _is_cell(label) or not can_hold(label):
             raise ValueError(f"A label in a table is one line without several tags in it. Received: {label!r}.")
     for meta in {sentence.meta for sentence in sentences}:
         if len(dict(meta)) < len(meta) or not all(text and _is_cell(text) and _is_cell(key) for key, text in meta):

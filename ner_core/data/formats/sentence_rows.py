@@ -109,7 +109,7 @@ def _add_row(columns: Columns, row: list[str], n_names: int, places: tuple, line
         return
     word, tag = (place + len(row) - n_names for place in places)  # an index without a name in the header
     words = split_cell(row[word], line, repairs)
-    tags = split_cell(row[tag], line, repairs)
+    tags = split_cell(row[tag], line, repairs, is_tags=True)
     if tags and len(tags) == 1 and "," in tags[0]:
         tags = tags[0].split(",")
     if words is None or tags is None:
@@ -125,16 +125,16 @@ def _add_row(columns: Columns, row: list[str], n_names: int, places: tuple, line
         columns.lines += [line] * len(words)
 
 
-def split_cell(cell: str, line: int, repairs: Repairs) -> list[str] | None:
+def split_cell(cell: str, line: int, repairs: Repairs, *, is_tags: bool = False) -> list[str] | None:
     """The strings of one cell: a list of strings, else what stands between spaces; None for a list that is broken.
 
-    >>> split_cell("['B-per', 'O']", 2, Repairs()), split_cell('["it\'s" "O"]', 2, Repairs())
-    (['B-per', 'O'], ["it's", 'O'])
+    >>> split_cell("['B-per', 'O']", 2, Repairs()), split_cell('["Ada" "O"]', 2, Repairs())
+    (['B-per', 'O'], ['Ada', 'O'])
     >>> split_cell("['O', open('x')]", 2, Repairs()) is None, split_cell("[ Ada ]", 2, Repairs())
     (True, ['[', 'Ada', ']'])
     """
     cell = cell.strip(" \t\r\n")
-    if not _IS_LIST.match(cell):
+    if not _IS_LIST.match(cell) and not (is_tags and cell[:1] in ("[", "(")):
         return cell.split(" ") if cell else []
     if not _LIST.fullmatch(cell):
         return None

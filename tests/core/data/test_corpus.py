@@ -95,8 +95,9 @@ def test_notes_of_several_files_say_which():
             "empty.csv: the file is empty; received 0 bytes without a word; give one with words and their tags.",
         ),
         (("../../etc/book.csv", b"PK\x03\x04abc"), "book.csv: the zip archive cannot be unpacked"),
-        (("a.jsonl", b'{"text": "London"}'), "JSON files cannot be read yet"),
-        (("prose.txt", b"It was a dark and stormy night.\n"), "no column of tags"),
+        (("a.jsonl", b'{"body": "London"}'), "no record with gold entities in 1: record without a text, left out"),
+        (("cut.json", b'[{"text": "London"},\n {"te'), "line 2 is no JSON"),
+        (("words.txt", b"It\nwas\na\ndark\nnight\n"), "no column of tags"),
         (("half.csv", b"Sentence #,Word,POS\n1,Ada,NNP\n"), "no column Tag in line 1"),
     ],
 )

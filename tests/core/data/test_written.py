@@ -1,0 +1,196 @@
+"""Reading what was written gives equal words, spans and meta; what a form cannot hold is refused."""
+
+import zlib
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from ner_core.__main__ import FORMS, write_form
+from ner_core.data.corpus import load_corpus
+from ner_core.data.formats import docbin
+from ner_core.data.formats.docbin import pack_docbin, read_docbin, write_docbin
+from ner_core.records import GMB_LABELS, Sentence, Span, SplitConfig, UploadError
+
+WHOLE = SplitConfig(test=0.0, dev=0.0)
+ADA = Sentence(("Ada", "Lovelace", "lives"), (Span(0, 2, "per"),), meta=(("genre", "news"),))
+IN_A_TEXT = Sentence(("Ada", "left", "."), (Span(0, 1, "per"),), " Ada\n left.", (1, 6, 10))
+
+words = st.text(st.characters(exclude_characters="\ufeff"), max_size=5) | st.sampled_from(
+    [
+        "None",
+        "NA",
+        "1e5",
+        "007",
+        '"',
+        ",",
+        "#",
+        "-DOCSTART-",
+        "=1",
+        "\u200d",
+        "😀",
+        "e\u0301",
+        "[",
+        "{",
+        "New York",
+        "O",
+        "a\tb",
+    ]
+)
+labels = st.sampled_from(["per", "geo", "creative-work", "a,b", "a,B-x", "per\n", "", "O", "B-per", "é", "<b>"])
+metas = st.lists(
+    st.tuples(st.sampled_from(["genre", "year", "a key", "Genre"]), st.text('ab  \n\t,"é', max_size=4)), max_size=2
+)
+
+
+@st.composite
+def sentences(draw):
+    held = tuple(draw(st.lists(words, min_size=1, max_size=5)))
+    spans, at = [], 0
+    while at < len(held):
+        end = draw(st.integers(at, len(held)))
+        if end > at:
+            spans.append(Span(at, end, draw(labels)))
+        at = max(end, at + 1)
+    gaps = draw(st.none() | st.lists(st.sampled_from(["", " ", "  ", "\n"]), min_size=len(held), max_size=len(held)))
+    if gaps is None:
+        return Sentence(held, tuple(spans), meta=tuple(draw(metas)))
+    raw, starts = "", []
+    for gap, word in zip(gaps, held, strict=True):
+        starts.append(len(raw) + len(gap))
+        raw += gap + word
+    return Sentence(held, tuple(spans), raw, tuple(starts), tuple(draw(metas)))
+
+
+def content(sentence):
+    return sentence.words, sentence.spans, dict(sentence.meta)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@settings(deadline=None)
+@given(st.lists(sentences(), min_size=1, max_size=3))
+@example([ADA, IN_A_TEXT])
+@example([Sentence(("Ada",)), Sentence(("x",), (Span(0, 1, "per"),))])
+@example([Sentence(('"',)), Sentence((",",)), Sentence(("'",))])
+def test_what_is_written_is_read_back(form, given_sentences):
+    try:
+        data = write_form(given_sentences, form)
+    except ValueError as refused:
+        assert "eceived" in str(refused)
+        return
+    back = load_corpus((f"x.{form}", data), format=FORM_OF[form], split=WHOLE).train
+    assert [content(s) for s in back] == [content(s) for s in given_sentences]
+    if form in ("jsonl", "spacy"):
+        assert [s.tokens for s in back] == [s.tokens for s in given_sentences]
+        assert [s.text for s in back] == [s.text for s in given_sentences]
+
+
+FORM_OF = {"conll": "conll", "jsonl": "json", "csv": "kaggle", "spacy": "spacy"}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_corpus_that_ships_goes_through_every_form(form):
+    """Words, spans, genres; the form is found by looking."""
+    newsroom = load_corpus(split=WHOLE).train[:400]
+    data = write_form(newsroom, form)
+    back = load_corpus(("x", data), split=WHOLE)
+    assert back.train == newsroom and not back.notes and back.labels == GMB_LABELS
+
+
+@pytest.mark.parametrize(
+    ("form", "sentence"),
+    [
+        ("conll", Sentence(("a\tb",))),
+        ("conll", Sentence(("-DOCSTART-",))),
+        ("conll", Sentence(("a",), meta=(("two words", "x"),))),
+        ("conll", Sentence(("a",), meta=(("genre", "a\tb"),))),
+        ("csv", Sentence((" a",))),
+        ("csv", Sentence(("a\nb",))),
+        ("csv", Sentence(())),
+        ("csv", Sentence(("a",), (Span(0, 1, "x,B-y"),))),
+        ("csv", Sentence(("a",), meta=(("genre", ""),))),
+        ("csv", Sentence(("a",), meta=(("genre", "x"), ("genre", "y")))),
+        ("jsonl", Sentence((" ",))),
+        ("jsonl", Sentence(("\ud800",))),
+        ("jsonl", Sentence(("a", "b"), (Span(0, 2, "x"), Span(1, 2, "y")))),
+        ("jsonl", Sentence(("a",), (Span(0, 1, " x"),))),
+        ("jsonl", Sentence(("a",), (), "b", (0,))),
+        ("jsonl", Sentence(("a", "c"), (), "a b c", (0, 4))),
+        ("spacy", Sentence(("a",), (), "a b", (0,))),
+        ("spacy", Sentence(())),
+    ],
+)
+def test_what_a_form_cannot_hold_is_refused(form, sentence):
+    with pytest.raises(ValueError, match=r"eceived"):
+        write_form([sentence], form)
+
+
+# --- DocBin -----------------------------------------------------------------------------------
+
+
+def test_a_docbin_of_spacy_with_sentences_and_white_space():
+    import spacy
+    from spacy.tokens import Doc, DocBin
+    from spacy.tokens import Span as SpacySpan
+
+    vocabulary = spacy.blank("en").vocab
+    words = ["Ada", "left", ".", "\n\n", "New", "York", "sleeps"]
+    doc = Doc(
+        vocabulary, words, [True, False, False, False, True, True, True], sent_starts=[i in (0, 4) for i in range(7)]
+    )
+    doc.ents = [SpacySpan(doc, 0, 1, "PERSON"), SpacySpan(doc, 4, 6, "GPE")]
+    doc.user_data["secret"] = (1, 2)
+    plain = Doc(vocabulary, ["no", "entities"])
+    blank = Doc(vocabulary, [" "])
+    result = read_docbin(DocBin(docs=[doc, plain, blank], store_user_data=True).to_bytes())
+    assert result.form == "spaCy DocBin, 3 documents"
+    assert [(s.words, s.spans, s.text) for s in result.sentences] == [
+        (("Ada", "left", "."), (Span(0, 1, "PERSON"),), "Ada left."),
+        (("New", "York", "sleeps"), (Span(0, 2, "GPE"),), "New York sleeps"),
+        (("no", "entities"), (), result.sentences[2].text),
+    ]
+    assert {note.what: note.count for note in result.notes} == {
+        "token of white space, read as the space between words": 2,
+        "user data of a document, not read": 1,
+        "document without a word, left out": 1,
+    }
+
+
+def test_a_damaged_docbin_is_refused_in_one_sentence():
+    data = write_docbin([ADA, IN_A_TEXT])
+    plain = zlib.decompress(data)
+    damaged = [
+        data[: len(data) // 2],
+        data[:2] + b"\x00" + data[3:],
+        zlib.compress(b"\x81\xa5attrs\x91A"),
+        zlib.compress(b"\xc0"),
+    ]
+    damaged += [zlib.compress(plain.replace(name, name[::-1])) for name in (b"tokens", b"lengths", b"strings", b"Ada")]
+    damaged += [zlib.compress(plain[:-cut]) for cut in (1, 20, 60)] + [pack_docbin([]), b"x\x9c", b"", b"Ada"]
+    for each in damaged:
+        with pytest.raises(UploadError) as error:
+            read_docbin(each)
+        assert "received" in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_docbin_that_unpacks_to_too_much_is_refused(monkeypatch):
+    monkeypatch.setattr(docbin, "LARGEST_FILE", 1_000_000)
+    with pytest.raises(UploadError, match="larger than 1 MB"):
+        read_docbin(zlib.compress(bytes(4_000_000)))
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_any_bytes_in_a_docbin_end_in_sentences_or_an_upload_error(data):
+    packed = bytearray(PACKED)
+    for _ in range(data.draw(st.integers(1, 3))):
+        packed[data.draw(st.integers(0, len(packed) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        result = read_docbin(zlib.compress(bytes(packed)))
+    except UploadError:
+        return
+    assert result.sentences and all(s.words for s in result.sentences)
+    assert all(0 <= span.start < span.end <= len(s) for s in result.sentences for span in s.spans)
+
+
+PACKED = zlib.decompress(write_docbin([ADA]))
