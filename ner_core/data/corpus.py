@@ -148,8 +148,8 @@ def _name(source: Source) -> str:
 def recognise(data: bytes) -> str:
     """Look at a file's text and name its reader.
 
-    >>> recognise(b"Sentence #,Word,POS,Tag"), recognise(b"Ada B-per")
-    ('kaggle', 'conll')
+    >>> recognise(b"Sentence #,Word,POS,Tag"), recognise(b"Ada B-per"), recognise(b'{"text": "Ada"}')
+    ('kaggle', 'conll', 'json')
     """
     # A cut in the middle of a character may make the beginning look damaged: that is no matter here.
     if is_docbin(data):
@@ -160,9 +160,9 @@ def recognise(data: bytes) -> str:
         return "rows"
     if is_long_csv(text):
         return "kaggle"
-    if is_json(text):
-        return "json"
-    return "plain" if is_prose(text) and not has_tags(text) else "conll"
+    if has_tags(text):
+        return "conll"
+    return "json" if is_json(text) else "plain" if is_prose(text) else "conll"
 
 
 def _keep_labels(sentences: Iterable[Sentence], labels: Sequence[str], notes: list[Note]) -> tuple[Sentence, ...]:

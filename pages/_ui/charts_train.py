@@ -22,7 +22,7 @@ from pages._ui.widgets import number, percent
 HEIGHT = 320
 HOW_TO_ZOOM = "Curves: Ctrl and wheel zooms, dragging moves, a double click shows all again."
 
-Rows = list[dict]  # series, kind ("line", "floor", "kept"), x, y, note
+Rows = list[dict]  # series, kind ("line", "dot", "floor", "kept"), x, y, note
 
 _INK = {"light": "#1c2126", "dark": "#e8eaec"}
 _GRID = {"light": "#e6e9ec", "dark": "#2e353a"}
@@ -45,6 +45,8 @@ def loss(record: RunRecord) -> None:
         *_line("training, smoothed", steps, smooth, "step", "{:.3f}"),
         *_line("validation", [e.step for e in measured], [e.dev_loss for e in measured], "step", "{:.3f}"),
     ]
+    if len(steps) < 3:  # a line of one point draws nothing
+        rows += [{**row, "kind": "dot"} for row in rows if row["series"] == "training, smoothed"]
     said = f"Training loss {smooth[-1]:.3f} after {number(record.step)} steps." if smooth else "No step is done yet."
     if measured:
         said += f" Validation loss {measured[-1].dev_loss:.3f} after epoch {measured[-1].epoch}."
@@ -189,14 +191,15 @@ def _spec(
             "strokeDash": by_series([look[1] for look in looks.values()], legend=legend),
         },
     }
+    is_dotted = f"indexof({list(points)}, datum.series) >= 0"
     dots = {
-        "transform": [{"filter": "datum.kind == 'line'"}],
+        "transform": [{"filter": "datum.kind == 'line' || datum.kind == 'dot'"}],
         "mark": {"type": "circle", "size": 70},
         "encoding": {
             "x": at_x,
             "y": at_y,
             "color": by_series([look[0] for look in looks.values()], legend=None),
-            "opacity": {"condition": {"test": {"field": "series", "oneOf": list(points)}, "value": 1}, "value": 0},
+            "opacity": {"condition": {"test": f"datum.kind == 'dot' || {is_dotted}", "value": 1}, "value": 0},
             "tooltip": {"field": "note", "type": "nominal", "title": " "},
         },
     }

@@ -12,12 +12,11 @@ from html import escape
 import streamlit as st
 
 from ner_core.records import Corpus, NetworkConfig
-from ner_core.tagger.recipes import BOUNDS, RECIPE_NAMES, RECIPES, Recipe, is_gmb, recipe, resize, settings_of
+from ner_core.tagger.recipes import BOUNDS, RECIPE_NAMES, RECIPES, Recipe, is_gmb, recipe, resize, settings_of, suited
 from ner_core.training.runs import RunConfig
 from pages._ui import widgets
 
 MAX_PROBES = 5
-MIN_STEPS, MAX_EPOCHS_PROPOSED = 500, 20
 FORMS = {False: "As mended", True: "As published"}
 PROBES = ("Ada Lovelace lives in London.", "On Monday the French president met Angela Merkel at the United Nations.")
 
@@ -108,9 +107,9 @@ class Settings:
 
 def choose_settings(chosen: Recipe, corpus: Corpus) -> Settings:
     """Epochs, seed and time limit in sight; the other hyperparameters folded; the sentences to watch."""
-    present = settings_of(chosen)
+    present, proposed = settings_of(chosen), settings_of(suited(chosen, corpus))
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        values = {"epochs": _ask(chosen, "epochs", present["epochs"], proposed=epochs_for(chosen, corpus))}
+        values = {"epochs": _ask(chosen, "epochs", present["epochs"], proposed["epochs"])}
         seed = st.number_input(
             "Seed",
             0,
@@ -137,23 +136,13 @@ def choose_settings(chosen: Recipe, corpus: Corpus) -> Settings:
     with st.expander("More settings (few need them)"), st.container(horizontal=True):
         for name, value in present.items():
             if name != "epochs":
-                values[name] = _ask(chosen, name, value)
+                values[name] = _ask(chosen, name, value, proposed[name])
     changed = {name: value for name, value in values.items() if value != present[name]}
     return Settings(resize(chosen, **changed), changed, int(seed), minutes and minutes * 60, _ask_probes(chosen))
 
 
-def epochs_for(chosen: Recipe, corpus: Corpus) -> int:
-    """The recipe's epochs; more on a small corpus, where they are short: about `MIN_STEPS` steps (not as published)."""
-    training = chosen.training
-    if chosen.is_published or not training.batch_tokens or training.batch_size:
-        return training.epochs
-    n_steps = max(1, sum(map(len, corpus.train)) // training.batch_tokens)
-    return max(training.epochs, min(MAX_EPOCHS_PROPOSED, -(-MIN_STEPS // n_steps)))
-
-
-def _ask(chosen: Recipe, name: str, present: float, proposed: float | None = None) -> float:
+def _ask(chosen: Recipe, name: str, present: float, proposed: float) -> float:
     """One hyperparameter within its bounds, under a key of its own for each recipe."""
-    proposed = present if proposed is None else proposed
     more = f" On a corpus of this size {proposed:g} are proposed." if proposed != present else ""
     bound = BOUNDS[name]
     kind = int if bound.is_whole else float

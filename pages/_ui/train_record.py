@@ -4,11 +4,11 @@ Use: `record = RunRecord(run_id)`, then `record.read(folder)` as often as wanted
 was new. No Streamlit here: the pages keep the record in the session and draw from it.
 
 >>> record = RunRecord("a")
->>> record.take(RunStarted(10, 2, 500, 4, TrainConfig(epochs=2)))
->>> for step in (1, 2):
+>>> record.take(RunStarted(10, 2, 500, 10, TrainConfig(epochs=2)))
+>>> for step in range(1, 6):
 ...     record.take(StepDone(step, 1, 1.0 / step, 0.5 * step, 100))
 >>> record.n_steps_asked, record.seconds_left(), record.tokens_a_second()
-(8, 3.0, 200.0)
+(20, 7.5, 200.0)
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from ner_core.records import (
 from ner_core.training.runs import read_events
 
 MAX_POINTS = 600  # of one line on a chart; more cannot be told apart and slow the browser
+FIRST_STEPS = 5  # too few to tell a speed from
 SMOOTHING = 0.9  # share of the former mean in the smoothed loss, once there are some points
 
 
@@ -120,8 +121,10 @@ class RunRecord:
         return min(1.0, max(self.step / self.n_steps_asked, self.seconds / limit if limit else 0.0))
 
     def seconds_left(self) -> float | None:
-        """Time until the end at the mean speed so far; None before there is one."""
-        return self.seconds * (1 - self.progress) / self.progress if self.progress and self.seconds else None
+        """Time until the end at the mean speed so far; None in the first steps, which hold the building of the network."""
+        if self.step < FIRST_STEPS or not self.progress:
+            return None
+        return self.seconds * (1 - self.progress) / self.progress
 
     def tokens_a_second(self) -> float | None:
         """Speed over the last steps read; None before there are two (the log leaves steps out, so it is a mean)."""

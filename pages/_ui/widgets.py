@@ -35,6 +35,7 @@ _ROOT = Path(__file__).parents[2]
 
 _STYLE = """<style>
 [data-testid="stMainBlockContainer"] { max-width: 76rem; margin: 0 auto; }
+[data-testid="stStatusWidget"] { display: none; }  /* its "Stop" would stand beside ours and stop no training */
 .ner .legend { display: inline-block; line-height: 1.4; margin: 0.15rem 0.1rem; font-size: 0.9rem; }
 .ner mark > span:last-child { display: inline-block; }
 @media (max-width: 600px) { .ner[style*="1.75rem"] { font-size: 1.25rem !important; } }

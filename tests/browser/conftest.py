@@ -44,8 +44,8 @@ def visit(browser, server, request):
     """Open a session for one more person; at the end nothing may have gone wrong on anybody's page."""
     visitors: list[Visitor] = []
 
-    def enter(size: dict = LAPTOP, *, at: Server = server) -> Visitor:
-        visitors.append(Visitor(browser, at, size=size))
+    def enter(device: dict = LAPTOP, *, at: Server = server) -> Visitor:
+        visitors.append(Visitor(browser, at, device=device))
         return visitors[-1]
 
     yield enter

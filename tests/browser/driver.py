@@ -49,8 +49,13 @@ PAGES = {
     "Evaluate": ("evaluate", "Evaluate"),
     "Try": ("try_it", "Try a text"),
 }
-LAPTOP = {"width": 1280, "height": 800}
-TELEPHONE = {"width": 390, "height": 844}
+LAPTOP = {"viewport": {"width": 1280, "height": 800}}
+TELEPHONE = {
+    "viewport": {"width": 390, "height": 844},
+    "is_mobile": True,
+    "has_touch": True,
+    "user_agent": "Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Mobile Safari/537.36",
+}
 # Points a person sees on a Vega-Lite chart: the corners of its longest line (one alone draws nothing), or its dots.
 COUNT_POINTS = """chart => {
     const marks = kind => [...document.querySelectorAll(`[aria-label^="${chart}"] .role-mark.mark-${kind} path`)];
@@ -196,10 +201,10 @@ def open_browser() -> Iterator:
 class Visitor:
     """One person: a browser session of its own, a page, and `wrong`: what went wrong on it so far."""
 
-    def __init__(self, browser, server: Server, *, size: dict = LAPTOP):
+    def __init__(self, browser, server: Server, *, device: dict = LAPTOP):
         self.server = server
         self.wrong: list[str] = []
-        self._context = browser.new_context(viewport=size, color_scheme="light", locale="en-GB")
+        self._context = browser.new_context(**device, color_scheme="light", locale="en-GB")
         self._context.set_default_timeout(1000 * WAIT_SECONDS)
         self.page = self._context.new_page()
         self._watch(self.page)

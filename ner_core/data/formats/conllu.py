@@ -75,8 +75,12 @@ def opening_comments(lines: list[str]) -> set[int]:
     set()
     """
     first = [i for i, line in enumerate(lines) if line.strip() and (i == 0 or not lines[i - 1].strip())]
-    found = {i for i in first if lines[i].startswith("# ") and not _TAG.fullmatch(lines[i].split()[-1])}
+    found = {i for i in first if lines[i].startswith("# ") and not _TAG.fullmatch(_last_cell(lines[i]))}
     return found if len(found) > 1 and len(found) >= 0.9 * len(first) else set()
+
+
+def _last_cell(line: str) -> str:
+    return line.rpartition("\t")[2].strip() if "\t" in line else line.split()[-1]
 
 
 def read_comments(lines: list[str], rows: list, repairs: Repairs) -> dict[int, tuple[str, str]]:
