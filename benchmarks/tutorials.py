@@ -298,7 +298,7 @@ def claims(results: dict, facts: dict) -> list[tuple[str, ...]]:
                 "1,354,149 words",
                 f"{facts['n_tokens']:,} tokens",
                 "false",
-                "the file has fewer; the figure is from another edition",
+                "this file has fewer",
             ),
             (
                 "`gmb-bilstm-softmax`",

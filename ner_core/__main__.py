@@ -497,7 +497,9 @@ def build_parser() -> argparse.ArgumentParser:
 
     command = add("corpus", show_corpus, "what a file holds")
     command.add_argument("file", metavar="FILE", help="a corpus file, or newsroom for the one that ships")
-    command.add_argument("--format", help="the file's form, where looking at it is not enough")
+    command.add_argument(
+        "--format", help="kaggle, rows, conll, json, spacy or plain, where looking at the file is not enough"
+    )
     command = add("convert", convert, "write a corpus in another form")
     command.add_argument("file", metavar="IN")
     command.add_argument("output", metavar="OUT")

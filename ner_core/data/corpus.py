@@ -6,7 +6,7 @@ Source: scikit-learn's `train_test_split` and Keras' `validation_split`, which t
 al. 2021, "Memorization vs. Generalization" (https://aclanthology.org/2021.eacl-main.113), on why they leak.
 
 Differs from them: by default equal sentences stay together (`SplitConfig(kind="grouped")`), so that no sentence
-is learned and then asked; the split has a seed of its own, which is not the seed of training; parts that come
+is learned and then asked, and where sentences carry a genre every part gets its share of each; the split has a seed of its own, which is not the seed of training; parts that come
 as files stay as they are, and what leaks between them is told in a Note. The form of a file is found by looking
 into it, whatever its name.
 
@@ -21,7 +21,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -93,7 +94,8 @@ def _join_parts(corpus: Corpus, sentences: dict, split: SplitConfig, notes: list
     told = GIVEN
     if "dev" not in sentences:
         train, dev, _ = split_corpus(train, replace(split, test=0.0))
-        told = f"test given by its file; dev: {_describe(replace(split, test=0.0))}"
+        by_genre = split.kind == "grouped" and any(map(_genre, sentences["train"]))
+        told = f"test given by its file; dev: {_describe(replace(split, test=0.0), by_genre)}"
     corpus = replace(corpus, train=train, dev=dev, test=test, split=told)
     for part, found in leak(corpus).items():
         if found:
@@ -193,7 +195,8 @@ def split_corpus(sentences: Sequence[Sentence], split: SplitConfig) -> tuple[tup
 
     With n sentences, test gets ceil(test * n), as in scikit-learn, but leaves train at least one. Dev gets floor(dev * n) drawn at random; or,
     where `dev_from` is "end", the last of train behind floor((1 - dev) * n_train), as in Keras. "random" deals one
-    by one, in the order drawn; "grouped" deals all equal sentences at once, as many as fit, in the file's order.
+    by one, in the order drawn; "grouped" deals all equal sentences at once, as many as fit, in the file's order, and
+    takes as large a share of every genre (`meta`) as of the whole.
     """
     return tuple(tuple(sentences[i] for i in rows) for rows in _deal(sentences, split))
 
@@ -212,26 +215,55 @@ def _deal(sentences: Sequence[Sentence], split: SplitConfig) -> tuple[list[int],
             by_words.setdefault(sentences[row].words, []).append(row)
         groups = list(by_words.values())
     drawn = [groups[i] for i in np.random.RandomState(split.seed).permutation(len(groups))]
-    test, drawn = _take(drawn, min(math.ceil(split.test * n), n - 1))
+    genres = [_genre(sentence) if split.kind == "grouped" else "" for sentence in sentences]
+    test, drawn = _take(drawn, min(math.ceil(split.test * n), n - 1), genres)
     n_rest = n - len(test)
     if split.dev_from == "end":
-        dev, drawn = _take(drawn[::-1], min(n_rest - int(n_rest * (1 - split.dev)), n_rest - 1))
+        dev, drawn = _take(drawn[::-1], min(n_rest - int(n_rest * (1 - split.dev)), n_rest - 1), genres)
         dev, drawn = dev[::-1], drawn[::-1]
     else:
-        dev, drawn = _take(drawn, int(split.dev * n))
+        dev, drawn = _take(drawn, int(split.dev * n), genres)
     parts = ([row for group in drawn for row in group], dev, test)
     return tuple(map(sorted, parts)) if split.kind == "grouped" else parts
 
 
-def _take(groups: list[list[int]], n: int) -> tuple[list[int], list[list[int]]]:
-    """Take groups from the front until `n` rows are full; a group that does not fit stays."""
+def _take(groups: list[list[int]], n: int, genres: Sequence[str]) -> tuple[list[int], list[list[int]]]:
+    """Take groups from the front until `n` rows, shared out among the genres, are full; one that does not fit stays.
+
+    A group counts for the genre of its first row.
+    """
+    sizes: Counter[str] = Counter()
+    for group in groups:
+        sizes[genres[group[0]]] += len(group)
+    room = share_out(n, sizes)
     taken, left = [], []
     for group in groups:
-        if len(taken) + len(group) <= n:
+        genre = genres[group[0]]
+        if len(group) <= room[genre]:
+            room[genre] -= len(group)
             taken += group
         else:
             left.append(group)
     return taken, left
+
+
+def share_out(n: int, sizes: Mapping[str, int]) -> dict[str, int]:
+    """Share `n` out in proportion to `sizes`: rounded down, and the rest to the largest remainders, the first of equals.
+
+    >>> share_out(5, {"news": 6, "chat": 3, "mail": 1})
+    {'news': 3, 'chat': 2, 'mail': 0}
+    """
+    total = sum(sizes.values()) or 1
+    shares = {name: n * size // total for name, size in sizes.items()}
+    by_remainder = sorted(sizes, key=lambda name: -(n * sizes[name] % total))
+    for name in by_remainder[: n - sum(shares.values())]:
+        shares[name] += 1
+    return shares
+
+
+def _genre(sentence: Sentence) -> str:
+    """The genre a sentence carries, or ""."""
+    return dict(sentence.meta).get("genre", "") if sentence.meta else ""
 
 
 def _check_split(split: SplitConfig) -> None:
@@ -252,10 +284,11 @@ def resplit(corpus: Corpus, split: SplitConfig) -> Corpus:
     parts = _deal(in_file, split)
     train, dev, test = (tuple(in_file[row] for row in rows) for rows in parts)
     rows = tuple(row for part in parts for row in part)
-    return replace(corpus, train=train, dev=dev, test=test, split=_describe(split), order=rows)
+    told = _describe(split, split.kind == "grouped" and any(map(_genre, in_file)))
+    return replace(corpus, train=train, dev=dev, test=test, split=told, order=rows)
 
 
-def _describe(split: SplitConfig) -> str:
+def _describe(split: SplitConfig, by_genre: bool = False) -> str:
     """A split in words.
 
     >>> _describe(SplitConfig())
@@ -269,7 +302,8 @@ def _describe(split: SplitConfig) -> str:
     dev = f"dev {split.dev:.0%}" + (" from the end of train" if split.dev_from == "end" else "")
     test = [f"test {split.test:.0%}"] if split.test else []
     order = ["sentence ids sorted as strings"] if split.order == "string ids" else []
-    return ", ".join([kind, f"seed {split.seed}", *test, dev, *order])
+    genre = ["each genre in like shares"] if by_genre else []
+    return ", ".join([kind, *genre, f"seed {split.seed}", *test, dev, *order])
 
 
 # --- what leaks, and which sentences these were ----------------------------------------

@@ -23,8 +23,9 @@ from pages._ui import session
 ROOT = Path(__file__).parents[2]
 MAX_UPLOAD_MB = 100
 UPLOAD_HELP = (
-    "Kaggle's ner_dataset.csv or ner.csv, or a CoNLL file (a word and its tag on each line, a blank line between "
-    f"sentences); also packed as .gz, .bz2, .xz or .zip. Up to {MAX_UPLOAD_MB} MB."
+    "A table (Kaggle's ner_dataset.csv or ner.csv, or one row a sentence), CoNLL (a word and its tag on each line, a "
+    "blank line between sentences), JSON of doccano, Prodigy, Label Studio, DataTurks or spaCy, a .spacy file, or plain "
+    f"text; also packed as .gz, .bz2, .xz or .zip. The form is found by looking. Up to {MAX_UPLOAD_MB} MB."
 )
 
 

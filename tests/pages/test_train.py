@@ -117,7 +117,7 @@ def test_start_asks_for_what_was_chosen_and_shows_the_run(app, monkeypatch):
     test.button(key="train_start").click().run()
     assert not test.exception
     [config] = asked
-    assert config.hyperparameters == {"epochs": 6, "lstm_width": 32}
+    assert config.hyperparameters == {"epochs": 6, "lstm_width": 32, "batch_tokens": 250}  # small steps: a small corpus
     assert (config.training.seed, config.training.seconds, config.training.epochs) == (7, 120.0, 6)
     assert config.probes == ("One.", "Two.", "3.", "4.", "5.")
     assert test.query_params["run"] == runs.list_runs()[0].id

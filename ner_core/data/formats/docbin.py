@@ -196,7 +196,7 @@ def write_docbin(sentences: Iterable[Sentence]) -> bytes:
         tokens = sentence.tokens
         around = sentence.text[: tokens[0].start] + sentence.text[tokens[-1].end :]
         if around.strip():
-            raise ValueError(f"A DocBin's text is all of it words. Received beside them: {around[:60]!r}.")
+            raise ValueError(f"A DocBin's text is all of it words. Received: {around[:60]!r} beside them.")
     return pack_docbin(sentences)
 
 

@@ -228,7 +228,7 @@ def write_long_csv(sentences: Iterable[Sentence]) -> str:
 def _check_cells(sentences: tuple[Sentence, ...]) -> None:
     """Refuse what the reader would not read back equal; each distinct text is looked at once."""
     if not sentences or not all(sentence.words for sentence in sentences):
-        raise ValueError("A table holds sentences of at least one word. Received one without.")
+        raise ValueError("A table holds sentences of at least one word. Received: one without.")
     for word in {word for sentence in sentences for word in sentence.words}:
         if not word or not _is_cell(word):
             raise ValueError(f"A word in a table has no line break and no white space at its ends. Received: {word!r}.")

@@ -86,7 +86,7 @@ def test_one_sentence_from_every_tool(tool, as_list):
     corpus = load_corpus(("x", data), split=WHOLE)
     assert corpus.form == f"{tool}, UTF-8" and not corpus.notes and corpus.labels == ("geo", "per")
     assert [(s.words, s.spans) for s in corpus.train] == [
-        (tuple(["Ada", "Lovelace", "lives", "in", "London", "."]), ADA_SPANS)
+        (("Ada", "Lovelace", "lives", "in", "London", "."), ADA_SPANS)
     ] * 3
 
 
@@ -112,7 +112,7 @@ def test_one_sentence_from_every_tool(tool, as_list):
 )
 def test_older_and_other_forms(record):
     [sentence] = read_annotations(lines(record)).sentences
-    assert sentence.words == tuple(["Ada", "Lovelace", "lives", "in", "London", "."]) and sentence.spans == ADA_SPANS
+    assert sentence.words == ("Ada", "Lovelace", "lives", "in", "London", ".") and sentence.spans == ADA_SPANS
 
 
 def test_only_accept_is_gold_and_no_spans_are_no_entities():

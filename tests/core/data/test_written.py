@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ner_core.__main__ import FORMS, write_form
+from ner_core.__main__ import FORMS, main, write_form
 from ner_core.data.corpus import load_corpus
 from ner_core.data.formats import docbin
 from ner_core.data.formats.docbin import pack_docbin, read_docbin, write_docbin
@@ -76,7 +76,7 @@ def test_what_is_written_is_read_back(form, given_sentences):
     try:
         data = write_form(given_sentences, form)
     except ValueError as refused:
-        assert "eceived" in str(refused)
+        assert "Received:" in str(refused)
         return
     back = load_corpus((f"x.{form}", data), format=FORM_OF[form], split=WHOLE).train
     assert [content(s) for s in back] == [content(s) for s in given_sentences]
@@ -121,8 +121,18 @@ def test_the_corpus_that_ships_goes_through_every_form(form):
     ],
 )
 def test_what_a_form_cannot_hold_is_refused(form, sentence):
-    with pytest.raises(ValueError, match=r"eceived"):
+    with pytest.raises(ValueError, match="Received:"):
         write_form([sentence], form)
+
+
+def test_the_command_line_says_what_cannot_be_held(tmp_path, capsys):
+    (tmp_path / "in.conll").write_text("\u00a05\tO\n", encoding="utf-8")
+    assert main(["convert", str(tmp_path / "in.conll"), str(tmp_path / "out.csv")]) == 2
+    said = capsys.readouterr().err
+    assert "white space at its ends" in said and said.count("\n") == 1 and not (tmp_path / "out.csv").exists()
+    for name in ("out.jsonl", "out.spacy", "again.conll"):
+        assert main(["convert", str(tmp_path / "in.conll"), str(tmp_path / name)]) == 0
+        assert load_corpus(tmp_path / name, split=WHOLE).train == (Sentence(("\u00a05",)),)
 
 
 # --- DocBin -----------------------------------------------------------------------------------
