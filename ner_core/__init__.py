@@ -24,6 +24,7 @@ CHAPTERS = (
     "data.formats.plain",
     "data.formats.sentence_rows",
     "data.formats.annotations",
+    "data.formats.jsonl",
     "data.formats.docbin",
     "data.corpus",
     "data.statistics",

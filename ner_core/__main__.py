@@ -105,9 +105,9 @@ def _form_of(path: str) -> str:
 
 def write_form(sentences: Sequence[Sentence], form: str) -> bytes:
     """The sentences as the bytes of a file; what the form cannot hold is refused with a reason."""
-    from ner_core.data.formats.annotations import write_jsonl
     from ner_core.data.formats.conll import write_conll
     from ner_core.data.formats.docbin import write_docbin
+    from ner_core.data.formats.jsonl import write_jsonl
     from ner_core.data.formats.kaggle import write_long_csv
 
     writers = {"conll": write_conll, "jsonl": write_jsonl, "csv": write_long_csv, "spacy": write_docbin}

@@ -4,7 +4,8 @@ It answers: *are the tags spelt right, is anything annotated twice in two ways, 
 Run `python -m ner_core.corpora.check` to read the findings, with `--update` to write the figures into `CARD.md`.
 The rules it checks stand in `docs/annotation.md`.
 
-Differs from the readers of `ner_core.data.formats`: it reads one file only, ours, and repairs nothing.
+Differs from the readers of `ner_core.data.formats`: it reads one file only, ours, and repairs nothing. The parts are
+those of `load_corpus()`; how two annotations agree is counted in `ner_core.corpora.agreement`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ner_core.records import GMB_LABELS
+from ner_core.corpora.agreement import Agreement, agreement_rows, conflict_rows, measure, write_marked
+from ner_core.data.corpus import load_corpus
+from ner_core.records import GMB_LABELS, Corpus
+from ner_core.scores.floors import floors
 
 FOLDER = Path(__file__).parent
 CORPUS = FOLDER / "newsroom.conll"
@@ -304,14 +308,56 @@ def figures_table(figures: Figures) -> str:
         [
             _markdown(("what", "how many"), rows),
             _markdown(("label", "mentions"), [(label, f"{k:,}") for label, k in figures.labels.items()]),
-            _markdown(("genre", "sentences"), [(genre, f"{k:,}") for genre, k in figures.genres.items()]),
             _markdown(("tokens", "sentences"), [(band, f"{k:,}") for band, k in figures.bands.items()]),
         ]
     )
 
 
-def _markdown(head: tuple[str, str], rows: Iterable[tuple[str, str]]) -> str:
-    return "\n".join([f"| {head[0]} | {head[1]} |", "|---|---:|", *(f"| {left} | {right} |" for left, right in rows)])
+def _markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def parts_table(corpus: Corpus) -> str:
+    """Write the parts by genre, and how many test mentions training has never seen, as Markdown."""
+    parts = [corpus.part(name) for name in ("train", "dev", "test", "all")]
+    genres = [Counter(dict(sentence.meta)["genre"] for sentence in part) for part in parts]
+    rows = [(genre, *(f"{counts[genre]:,}" for counts in genres)) for genre in GENRES]
+    rows.append(("sentences", *(f"{len(part):,}" for part in parts)))
+    rows.append(("tokens", *(f"{sum(map(len, part)):,}" for part in parts)))
+    rows.append(("mentions", *(f"{sum(len(sentence.spans) for sentence in part):,}" for part in parts)))
+    n_unseen, n_mentions = count_unseen(corpus)
+    floor = floors(corpus.train, corpus.test)[1]
+    return "\n\n".join(
+        [
+            _markdown(("genre", "train", "dev", "test", "all"), rows),
+            f"Split: {corpus.split}.",
+            f"Test mentions whose very words are no mention in train: {n_unseen:,} of {n_mentions:,} "
+            f"(**{n_unseen / n_mentions:.1%}**). Tagging every word as train most often does reaches an entity F1 of "
+            f"{floor.f1:.1%} on test.",
+        ]
+    )
+
+
+def count_unseen(corpus: Corpus) -> tuple[int, int]:
+    """Count the test mentions whose words are no mention in train, and all test mentions."""
+    known = {sentence.surface(span) for sentence in corpus.train for span in sentence.spans}
+    surfaces = [sentence.surface(span) for sentence in corpus.test for span in sentence.spans]
+    return sum(surface not in known for surface in surfaces), len(surfaces)
+
+
+def agreement_table(first: Agreement, now: Agreement) -> str:
+    """Write how the two annotations agreed and what became of the conflicts, as Markdown."""
+    left = "".join(f"\n- {write_marked(gold)}" for gold, _ in now.conflicts)
+    return "\n\n".join(
+        [
+            f"When first compared: entity F1 **{first.overall.f1:.3f}** over {first.n_sentences:,} sentences, "
+            f"{len(first.conflicts)} of which differ.",
+            _markdown(("label", "in both", "first alone", "second alone", "F1"), agreement_rows(first)),
+            _markdown(("first", "second", "kept", "why"), conflict_rows()),
+            f"With the gold as corrected: F1 {now.overall.f1:.3f}; sentences that still differ: {len(now.conflicts)}.{left}",
+        ]
+    )
 
 
 def replace_figures(card: str, table: str) -> str:
@@ -328,7 +374,14 @@ def replace_figures(card: str, table: str) -> str:
 def main(arguments: Sequence[str]) -> int:
     """Print figures and problems; with `--update`, write the figures into the card."""
     sentences = read_newsroom(CORPUS.read_text(encoding="utf-8"))
-    table = figures_table(count(sentences))
+    table = "\n\n".join(
+        [
+            figures_table(count(sentences)),
+            parts_table(load_corpus()),
+            "### Agreement",
+            agreement_table(*measure(CORPUS)),
+        ]
+    )
     card = CARD.read_text(encoding="utf-8")
     updated = replace_figures(card, table)
     if "--update" in arguments:

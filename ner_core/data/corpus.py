@@ -1,6 +1,6 @@
 """Files -> a corpus in three parts that do not leak into each other.
 
-Chapter I.13. It answers: *which sentences may a tagger learn from, and which may only measure it?*
+Chapter I.14. It answers: *which sentences may a tagger learn from, and which may only measure it?*
 
 Source: scikit-learn's `train_test_split` and Keras' `validation_split`, which the tutorials use; and Elangovan et
 al. 2021, "Memorization vs. Generalization" (https://aclanthology.org/2021.eacl-main.113), on why they leak.

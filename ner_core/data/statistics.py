@@ -1,6 +1,6 @@
 """What a person should see of a corpus before training on it.
 
-Chapter I.14. It answers: *how much is there, what is rare, what is long, what repeats?*
+Chapter I.15. It answers: *how much is there, what is rare, what is long, what repeats?*
 
 Source: the exploratory figures of the tutorials (words, tags, histogram of lengths, share of padding).
 

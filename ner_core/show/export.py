@@ -26,9 +26,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from itertools import pairwise
 
-from ner_core.data.formats.annotations import json_line
 from ner_core.data.formats.conll import write_conll
 from ner_core.data.formats.docbin import encodable, pack_docbin
+from ner_core.data.formats.jsonl import json_line
 from ner_core.data.text import split_sentences
 from ner_core.records import Prediction, Sentence, Span
 from ner_core.show.highlight import legend_html, to_html

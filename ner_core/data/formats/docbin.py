@@ -1,6 +1,6 @@
 """spaCy's DocBin, the `.spacy` file.
 
-Chapter I.12. It answers: *how are documents read from a packed array, without running anything a stranger packed?*
+Chapter I.13. It answers: *how are documents read from a packed array, without running anything a stranger packed?*
 
 Source: `spacy.tokens.DocBin` (https://spacy.io/api/docbin): zlib around MessagePack around an array (N, A) of 64-bit
 numbers, a row a token, a column an attribute; words and labels are hashes, and their strings stand in a list.
@@ -22,8 +22,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from ner_core.data.formats.annotations import check_sentence
 from ner_core.data.formats.decoding import LARGEST_FILE, FormatResult, Repairs, refuse
+from ner_core.data.formats.jsonl import check_sentence
 from ner_core.data.formats.marks import build_sentence, clean_text
 from ner_core.records import Prediction, Sentence, Span, Token
 

@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ner_core.data.corpus import load_corpus
-from ner_core.data.formats.annotations import read_annotations, write_jsonl
+from ner_core.data.formats.annotations import read_annotations
 from ner_core.data.formats.decoding import Repairs
 from ner_core.data.formats.json_lines import read_values
+from ner_core.data.formats.jsonl import write_jsonl
 from ner_core.data.formats.marks import Mark, Record, detect_unit, to_sentences
 from ner_core.records import Sentence, Span, SplitConfig, UploadError
 
