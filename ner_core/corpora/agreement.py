@@ -9,12 +9,12 @@ Source: entity F1 between two annotators, as in Hripcsak & Rothschild 2005, "Agr
 in Information Retrieval". Differs from it: nothing; F1 is the same whichever annotation is called gold.
 
 >>> one = read_marked("[Ada Lovelace per] lives in [London geo] .")
->>> other = read_marked("[Ada per] lives in [London geo] .")
+>>> other = read_marked("[Ada per] Lovelace lives in [London geo] .")
 >>> result = compare([one], [other])
 >>> result.overall, result.by_label["geo"].f1
 (Counts(tp=1, fp=1, fn=1), 1.0)
 >>> write_marked(result.conflicts[0][1])
-'[Ada per] lives in [London geo] .'
+'[Ada per] Lovelace lives in [London geo] .'
 """
 
 from __future__ import annotations

@@ -313,8 +313,8 @@ def figures_table(figures: Figures) -> str:
     )
 
 
-def _markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+def _markdown(head: Sequence[str], rows: Iterable[Sequence[str]], align: str = "---:") -> str:
+    lines = [head, ["---", *[align] * (len(head) - 1)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -354,10 +354,16 @@ def agreement_table(first: Agreement, now: Agreement) -> str:
             f"When first compared: entity F1 **{first.overall.f1:.3f}** over {first.n_sentences:,} sentences, "
             f"{len(first.conflicts)} of which differ.",
             _markdown(("label", "in both", "first alone", "second alone", "F1"), agreement_rows(first)),
-            _markdown(("first", "second", "kept", "why"), conflict_rows()),
+            _markdown(("first", "second", "kept", "why"), conflict_rows(), "---"),
             f"With the gold as corrected: F1 {now.overall.f1:.3f}; sentences that still differ: {len(now.conflicts)}.{left}",
         ]
     )
+
+
+def card_figures(sentences: Sequence[Annotated]) -> str:
+    """Write the whole block of figures: what there is, the parts, and how two annotations agree."""
+    agreement = agreement_table(*measure(CORPUS))
+    return "\n\n".join([figures_table(count(sentences)), parts_table(load_corpus()), "### Agreement", agreement])
 
 
 def replace_figures(card: str, table: str) -> str:
@@ -374,14 +380,7 @@ def replace_figures(card: str, table: str) -> str:
 def main(arguments: Sequence[str]) -> int:
     """Print figures and problems; with `--update`, write the figures into the card."""
     sentences = read_newsroom(CORPUS.read_text(encoding="utf-8"))
-    table = "\n\n".join(
-        [
-            figures_table(count(sentences)),
-            parts_table(load_corpus()),
-            "### Agreement",
-            agreement_table(*measure(CORPUS)),
-        ]
-    )
+    table = card_figures(sentences)
     card = CARD.read_text(encoding="utf-8")
     updated = replace_figures(card, table)
     if "--update" in arguments:

@@ -2,6 +2,7 @@
 
 import gzip
 import math
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -153,6 +154,58 @@ def test_string_ids_put_sentence_10_before_sentence_2():
     drawn = np.random.RandomState(1).permutation(12)
     in_order = [0, 9, 10, 11, *range(1, 9)]
     assert split_corpus(numbered(12), split)[0] == tuple(numbered(12)[in_order[i]] for i in drawn)
+
+
+def in_genres(*genres):
+    return tuple(Sentence((f"word{i}", "."), meta=(("genre", genre),)) for i, genre in enumerate(genres))
+
+
+def n_by_genre(part):
+    return Counter(dict(sentence.meta)["genre"] for sentence in part)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 200)), min_size=1, max_size=150),
+    st.integers(0, 5),
+    st.sampled_from(["shuffle", "end"]),
+)
+def test_every_genre_is_dealt_in_like_shares(rows, seed, dev_from):
+    """Without equal sentences each part's share of a genre is exact to one sentence; with them they stay together."""
+    split = SplitConfig(seed=seed, dev_from=dev_from)
+    single = in_genres(*(genre for genre, _ in rows))
+    parts, whole = split_corpus(single, split), n_by_genre(single)
+    for part in parts:
+        assert all(abs(n_by_genre(part)[g] - n * len(part) / len(single)) < 2 for g, n in whole.items())
+    assert len(parts[2]) == min(math.ceil(0.2 * len(rows)), len(rows) - 1)
+    assert split_corpus(single, split) == parts
+
+    repeated = tuple(Sentence((f"w{value}",), meta=(("genre", genre),)) for genre, value in rows)
+    train, dev, test = ({s.words for s in part} for part in split_corpus(repeated, split))
+    assert train and not (train & dev or train & test or dev & test)
+
+
+def test_a_genre_changes_nothing_where_there_is_one_or_the_split_is_random():
+    plain, one, two = numbered(60), in_genres(*"a" * 60), in_genres(*"ab" * 30)
+    for split, tagged in ((SplitConfig(), one), (SplitConfig(dev_from="end"), one), (SplitConfig("random"), two)):
+        words = [[s.words for s in part] for part in split_corpus(plain, split)]
+        assert [[s.words for s in part] for part in split_corpus(tagged, split)] == words
+
+
+def test_rare_genres_do_not_all_go_to_one_side():
+    _, dev, test = split_corpus(in_genres(*map(str, range(50))), SplitConfig())
+    assert (len(dev), len(test)) == (4, 10)
+    assert [int(s.words[0][4:]) for s in test] != list(range(10))  # drawn, not the first of the file
+
+
+def test_newsroom_holds_all_genres_in_all_parts():
+    corpus = load_corpus()
+    whole = n_by_genre(corpus.sentences)
+    for part in (corpus.train, corpus.dev, corpus.test):
+        share = len(part) / len(corpus.sentences)
+        assert all(abs(n_by_genre(part)[genre] - share * n) < 1 for genre, n in whole.items())
+    assert len(whole) == 12 and "each genre in like shares, seed 1" in corpus.split
+    assert "genre" not in load_corpus(("x", conll(*numbered(50)))).split
+    assert "genre" not in resplit(corpus, SplitConfig("random")).split
 
 
 def test_resplit_goes_back_to_the_order_of_the_file():

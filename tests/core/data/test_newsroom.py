@@ -1,12 +1,18 @@
 """The corpus that ships is well formed, annotated in one way, and is what its card says."""
 
 import re
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from ner_core.corpora import check
-from ner_core.records import GMB_LABELS
+from ner_core.corpora import agreement, check
+from ner_core.data.corpus import load_corpus
+from ner_core.data.formats.conll import read_conll
+from ner_core.records import GMB_LABELS, Counts, Sentence, Span
+
+SECOND_SHA256 = "7677e9419b57740a51ef20ac7093f5f41c614147dc31a2ee8fbfd71422e70206"  # as committed before the comparison
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +26,7 @@ def test_no_mistakes_are_found(sentences):
 
 def test_card_tells_the_counted_figures(sentences):
     card = check.CARD.read_text(encoding="utf-8")
-    assert check.replace_figures(card, check.figures_table(check.count(sentences))) == card
+    assert check.replace_figures(card, check.card_figures(sentences)) == card
     assert f"| sentences | {len(sentences):,} |" in card
 
 
@@ -81,3 +87,69 @@ def test_broken_form_is_refused_with_its_line(text, message):
 def test_card_without_markers_is_refused():
     with pytest.raises(ValueError, match="once each"):
         check.replace_figures("no markers", "table")
+
+
+# --- parts ----------------------------------------------------------------------------
+
+
+def test_test_part_asks_for_names_that_training_has_not_seen():
+    corpus = load_corpus()
+    n_unseen, n_mentions = check.count_unseen(corpus)
+    assert n_mentions == sum(len(sentence.spans) for sentence in corpus.test)
+    assert 0.30 <= n_unseen / n_mentions <= 0.45
+
+
+def test_unseen_mentions_are_counted_by_their_words():
+    seen, new = Sentence(("Oslo", "won"), (Span(0, 1, "geo"),)), Sentence(("Rome", "won"), (Span(0, 1, "geo"),))
+    assert check.count_unseen(replace(load_corpus(), train=(seen,), test=(seen, seen, new))) == (1, 3)
+
+
+# --- the second annotation --------------------------------------------------------------
+
+
+def test_first_agreement_can_be_counted_again():
+    first, now = agreement.measure(check.CORPUS)
+    assert first.n_sentences == 300 and len(first.conflicts) == len(agreement.CONFLICTS) == 7
+    assert first.overall == Counts(tp=788, fp=6, fn=8) and round(first.overall.f1, 3) == 0.991
+    assert sum(first.by_label.values(), Counts()) == first.overall
+    assert first.by_label["tim"] == Counts(tp=120, fp=4, fn=5)
+    kept_first = [conflict for conflict in agreement.CONFLICTS if conflict.kept == "first"]
+    assert len(now.conflicts) == len(kept_first)  # wherever the second was right, the gold now says so
+    assert now.overall.f1 > first.overall.f1
+
+
+def test_the_second_annotation_is_the_one_that_was_compared():
+    assert sha256(agreement.SECOND.read_bytes()).hexdigest() == SECOND_SHA256
+
+
+def test_every_conflict_is_told_as_it_was():
+    second = read_conll(agreement.SECOND.read_bytes()).sentences
+    for conflict in agreement.CONFLICTS:
+        one, other = agreement.read_marked(conflict.first), agreement.read_marked(conflict.second)
+        assert one.words == other.words and one.spans != other.spans and conflict.kept in ("first", "second")
+        assert agreement.compare(agreement.put_back(second, [replace_first(conflict)]), second).conflicts == ()
+
+
+def replace_first(conflict):
+    """The second reading put in the place of the first: where it is true, nothing changes."""
+    return replace(conflict, first=conflict.second)
+
+
+def test_agreement_is_strict_and_the_same_both_ways():
+    one = [Sentence(("New", "York", "won", "today"), (Span(0, 2, "geo"), Span(3, 4, "tim")))]
+    other = [Sentence(("New", "York", "won", "today"), (Span(0, 2, "org"), Span(3, 4, "tim")))]
+    result, back = agreement.compare(one, other), agreement.compare(other, one)
+    assert result.by_label == {"geo": Counts(fn=1), "org": Counts(fp=1), "tim": Counts(tp=1)}
+    assert list(result.by_label) == ["geo", "org", "tim"] and result.conflicts == ((one[0], other[0]),)
+    assert result.overall.f1 == back.overall.f1 == 0.5
+    assert agreement.agreement_rows(result)[-1] == ("all", "1", "1", "1", "0.500")
+
+
+def test_what_cannot_be_compared_is_refused():
+    rome, oslo = Sentence(("Rome",)), Sentence(("Oslo",))
+    with pytest.raises(ValueError, match="other words than the first"):
+        agreement.compare([rome], [oslo])
+    with pytest.raises(ValueError, match="not in the corpus"):
+        agreement.find_same([rome], [oslo])
+    with pytest.raises(ValueError, match="in one place"):
+        agreement.put_back([rome, rome], [agreement.Conflict("[Rome geo]", "Rome", "first", "")])
