@@ -29,7 +29,7 @@ tutorials: setup
 models: setup
 	$(BIN)/python -m benchmarks.make_models
 
-bench: setup
+bench: .venv/test.installed
 	$(BIN)/python -m benchmarks.road
 
 clean:

@@ -1,7 +1,5 @@
 """Train: choose a recipe, start, and watch it learn; the training goes on without this page."""
 
-import os
-
 import streamlit as st
 
 from ner_core.training import jobs
@@ -29,8 +27,7 @@ def show_form() -> None:
     """Recipe, settings, layers, Start."""
     corpus = widgets.corpus_chip()
     corpus_id = session.corpus_id()
-    if os.environ.get("NER_LAB_STANDBY") != "off":
-        jobs.ensure_standby(corpus_id)
+    jobs.ensure_standby(corpus_id)
     if not corpus.train:
         widgets.error_sentence(f"The training part of {corpus.name} has no sentence: choose another corpus.")
         return

@@ -287,7 +287,10 @@ def _compile(network: Network, config: TrainConfig) -> tuple[Callable, Callable]
     optimizer = keras.optimizers.Adam(config.learning_rate, global_clipnorm=config.clip_norm or None)
     optimizer.build(network.trainable_variables)
 
-    @tf.function(reduce_retracing=True)
+    inputs_of = network.input_signature()
+    tags_of, rate_of = tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([], tf.float32)
+
+    @tf.function(input_signature=[inputs_of, tags_of, rate_of])
     def take_step(inputs, tag_ids, rate):
         with tf.GradientTape() as tape:
             scores = network(inputs, training=True)  # (B,T,K)
@@ -296,7 +299,7 @@ def _compile(network: Network, config: TrainConfig) -> tuple[Callable, Callable]
         optimizer.apply(tape.gradient(loss, network.trainable_variables), network.trainable_variables)
         return loss, scores
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(input_signature=[inputs_of, tags_of])
     def measure(inputs, tag_ids):
         scores = network(inputs, training=False)  # (B,T,K)
         return network.loss(scores, tag_ids, counted(inputs), config.loss), scores

@@ -51,7 +51,7 @@ def stores(tmp_path, monkeypatch) -> Path:
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("NER_LAB_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("NER_LAB_MODELS", str(tmp_path / "models"))
-    monkeypatch.setenv("NER_LAB_STANDBY", "off")  # no process with TensorFlow loaded, please
+    monkeypatch.setenv("NER_LAB_STANDBY", "0")  # no process with TensorFlow loaded, please
     (tmp_path / "models").mkdir()
     return tmp_path
 

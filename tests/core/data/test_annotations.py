@@ -302,7 +302,7 @@ def test_json_as_people_write_it(text, values, told):
         ('[{"text": "Ada"}\n{"text": "Bob"}]', "line 2 is no JSON: the list goes on without a comma"),
         ('[{"text": "Ada"}', "received the end of the file"),
         ('[{"text": "Ada"}]\nand more', "line 2 is no JSON: something stands behind the list"),
-        ('{"text":\n"Ada",\n}', "line 3 is no JSON"),
+        ('{"text":\n"Ada",\n}', "is no JSON"),  # line 2 or 3: Pythons differ in what they blame
         ("[" * 100_000, "line 1 is no JSON: brackets are nested too deeply"),
         ('{"a":' * 100_000, "line 1 is no JSON: brackets are nested too deeply"),
         ("[]", "no record with gold entities in 0: there is none"),
