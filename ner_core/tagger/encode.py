@@ -337,11 +337,17 @@ def _encode_tags(encoder: Encoder, sentences: Sequence[Sentence]) -> tuple[np.nd
         ]
         return np.array([tag_id for row in rows for tag_id in row], np.int32), _ends([len(row) for row in rows])
     ends = _ends([len(sentence) for sentence in sentences])
+    spans = [
+        (offset, span) for offset, sentence in zip(ends.tolist(), sentences, strict=False) for span in sentence.spans
+    ]
+    starts = np.array([offset + span.start for offset, span in spans], np.int64)
+    lengths = np.array([span.end - span.start for _, span in spans], np.int64)
+    begins = np.array([to_id[f"B-{span.label}"] for _, span in spans], np.int32)
+    insides = np.array([to_id[f"I-{span.label}"] for _, span in spans], np.int32)
     tag_ids = np.full(ends[-1], to_id["O"], np.int32)
-    for offset, sentence in zip(ends.tolist(), sentences, strict=False):
-        for start, end, label in ((offset + s.start, offset + s.end, s.label) for s in sentence.spans):
-            tag_ids[start] = to_id[f"B-{label}"]
-            tag_ids[start + 1 : end] = to_id[f"I-{label}"]
+    within = np.arange(lengths.sum()) - np.repeat(_ends(lengths)[:-1], lengths)
+    tag_ids[np.repeat(starts, lengths) + within] = np.repeat(insides, lengths)
+    tag_ids[starts] = begins
     return tag_ids, ends
 
 

@@ -179,7 +179,8 @@ class _Run:
         self.tagger.weights = self.network.weights_as_dict()
         dev, loss, accuracy = self._score_dev()
         monitored = {"entity_f1": dev.f1, "val_accuracy": accuracy, "val_loss": -loss, "none": float(epoch)}
-        value = (monitored[self.config.monitor], -loss if math.isfinite(loss) else -math.inf)  # a tie: the lower loss
+        monitor = self.config.monitor if self.corpus.dev else "none"  # nothing to choose by: the last epoch is kept
+        value = (monitored[monitor], -loss if math.isfinite(loss) else -math.inf)  # a tie: the lower loss
         is_best = value > self.best_value
         self.n_epochs = epoch
         if is_best:
@@ -290,7 +291,7 @@ def _compile(network: Network, config: TrainConfig) -> tuple[Callable, Callable]
     inputs_of = network.input_signature()
     tags_of, rate_of = tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([], tf.float32)
 
-    @tf.function(input_signature=[inputs_of, tags_of, rate_of])
+    @tf.function(input_signature=[inputs_of, tags_of, rate_of], autograph=False)
     def take_step(inputs, tag_ids, rate):
         with tf.GradientTape() as tape:
             scores = network(inputs, training=True)  # (B,T,K)
@@ -299,7 +300,7 @@ def _compile(network: Network, config: TrainConfig) -> tuple[Callable, Callable]
         optimizer.apply(tape.gradient(loss, network.trainable_variables), network.trainable_variables)
         return loss, scores
 
-    @tf.function(input_signature=[inputs_of, tags_of])
+    @tf.function(input_signature=[inputs_of, tags_of], autograph=False)
     def measure(inputs, tag_ids):
         scores = network(inputs, training=False)  # (B,T,K)
         return network.loss(scores, tag_ids, counted(inputs), config.loss), scores
@@ -325,13 +326,13 @@ def _explain(run: _Run) -> str:
     kept = (
         f"Epoch {run.best_epoch} is kept." if run.config.keeps_best else "The last epoch is kept, as in the tutorial."
     )
-    if not run.best_epoch:
+    if not run.n_epochs:
         kept = "No epoch was finished, so there is no model."
     return {
         "diverged": f"The loss is no longer a number: lower the learning rate. {kept}",
         "stopped": f"Stopped on request. {kept}",
         "time": f"The time given is over. {kept}",
-        "early": f"No better epoch for {run.config.patience}. {kept}",
+        "early": f"No epoch was better for {run.config.patience} epochs. {kept}",
     }.get(run.reason, f"All epochs are done. {kept}")
 
 

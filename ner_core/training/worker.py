@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import json
 import os
 import secrets
@@ -422,7 +423,9 @@ def _read_ahead(corpus_id: str | None) -> tuple[str, Corpus] | None:
     if corpus_id is None:
         return None
     try:
-        return corpus_id, read_corpus(corpus_id)
+        read = corpus_id, read_corpus(corpus_id)
+        gc.freeze()  # a million words need not be looked through at every collection
+        return read
     except Exception:  # the run that asks for it will say what is wrong with it
         return None
 

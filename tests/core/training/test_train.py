@@ -118,7 +118,9 @@ def test_without_training_sentences_there_is_one_clear_sentence():
         next(train(tagger, empty, small().training))
 
 
-def test_no_dev_part_is_no_reason_to_fail():
+@pytest.mark.parametrize("name, published", [("bilstm-crf", False), ("custom-bilstm-crf", True)])
+def test_without_a_dev_part_the_last_epoch_is_kept(name, published):
     corpus = replace(TINY, dev=())
-    _, events = run(small(epochs=1), corpus=corpus)
-    assert events[-1].reason == "finished"
+    tagger, events = run(small(name, published, epochs=3), corpus=corpus, config={"patience": 1})
+    assert (events[-1].reason, events[-1].best_epoch, events[-1].n_epochs) == ("finished", 3, 3)
+    assert "no model" not in events[-1].message and tagger.is_trained
