@@ -2,8 +2,8 @@
 
 Read the chapters in the order of `CHAPTERS`. A part is a folder; a chapter imports only
 chapters before it, and none imports Streamlit. `import ner_core` itself is light: the names
-below are loaded when first used, and only `training` (and the chapters it needs, `crf` and
-`networks`) ever loads TensorFlow.
+below are loaded when first used, and only `training` (and the chapters it needs, `crf`, `lstm`
+and `networks`) ever loads TensorFlow.
 """
 
 from importlib import import_module
@@ -43,8 +43,10 @@ CHAPTERS = (
     "scores.errors",
     "scores.report",
     "scores.floors",
+    "scores.honesty",
     # IV. from corpus to tagger
     "training.train",
+    "training.machine",
     "training.runs",
     "training.worker",
     "training.jobs",

@@ -225,6 +225,7 @@ def _checked_out(folder: str) -> Path:
 def evaluate(chosen: argparse.Namespace) -> int:
     """Score a stored tagger on a part of a corpus; print the whole report."""
     from ner_core.data.corpus import resplit
+    from ner_core.scores.honesty import honesty
     from ner_core.scores.report import evaluate as score
     from ner_core.tagger.predict import predict
     from ner_core.tagger.recipes import recipe
@@ -237,6 +238,7 @@ def evaluate(chosen: argparse.Namespace) -> int:
     sentences = corpus.part(chosen.part)
     if not sentences:
         raise BadInput(f"The part {chosen.part} of {corpus.name} has no sentence. Choose another --part.")
+    _say(honesty(tagger.card, corpus, chosen.part))
     pad_to = tagger.encoder.max_length or max(map(len, corpus.sentences))
     report = score(predict(tagger, sentences, with_confidences=False), train=corpus.train, pad_to=pad_to)
     facts = {"model": chosen.model, "corpus": corpus.name, "part": chosen.part, **report_facts(report)}

@@ -1,6 +1,6 @@
 """The nouns of the book: what flows from a file to a highlighted sentence.
 
-Chapter 0. It answers: *which things are there, and what is each made of?*
+The chapter before part I. It answers: *which things are there, and what is each made of?*
 Every record is a frozen dataclass of plain values, so that any of them can be
 printed, compared and (events, reports) written as one line of JSON.
 
@@ -28,6 +28,9 @@ if TYPE_CHECKING:  # the nouns are light: NumPy is only named here, never loaded
 
 # The eight labels of the GMB corpus, in the order every page lists them.
 GMB_LABELS = ("geo", "gpe", "per", "org", "tim", "art", "eve", "nat")
+
+# How `Corpus.split` begins where files decided which sentences are dev or test.
+GIVEN = "given by "
 
 
 # --- text ------------------------------------------------------------------
@@ -107,7 +110,7 @@ class Corpus:
     """Sentences in three parts, the labels they use, and how they were read.
 
     `form` says in words what the file was ("Kaggle ner_dataset.csv, cp1252, IOB2").
-    `split` says how the parts came to be ("given by the files" or the seed).
+    `split` says how the parts came to be: it begins with `GIVEN`, or names the kind of split and its seed.
     `order` says where in the file each of `sentences` stood, so that it can be split afresh; () = in that order.
     """
 
@@ -126,6 +129,11 @@ class Corpus:
         """Every sentence: train, then dev, then test."""
         return self.train + self.dev + self.test
 
+    @property
+    def has_given_parts(self) -> bool:
+        """Whether a file of its own says which sentences are test (and maybe dev): they are never dealt afresh."""
+        return self.split.startswith(GIVEN)
+
     def part(self, name: str) -> tuple[Sentence, ...]:
         """The part called `train`, `dev`, `test` or `all`."""
         if name not in ("train", "dev", "test", "all"):
@@ -133,7 +141,11 @@ class Corpus:
         return self.sentences if name == "all" else getattr(self, name)
 
 
-class UploadError(ValueError):
+class InputError(ValueError):
+    """Something a person gave cannot be used; the message is for that person: what, where, how to mend it."""
+
+
+class UploadError(InputError):
     """The one exception readers raise: what is wrong, where, what was received, how to mend it."""
 
 
@@ -349,6 +361,15 @@ class Prediction:
 
 
 # --- scores --------------------------------------------------------------------
+
+
+def percent(ratio: float, digits: int = 1) -> str:
+    """Write a share as the whole book does.
+
+    >>> percent(0.8431), percent(0.5, 0)
+    ('84.3 %', '50 %')
+    """
+    return f"{100 * ratio:.{digits}f} %"
 
 
 @dataclass(frozen=True, slots=True)

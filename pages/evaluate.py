@@ -17,7 +17,7 @@ def choose() -> Setting | None:
         corpus = widgets.corpus_chip()
     if tagger is None:
         widgets.empty_state(
-            "There is no model yet. Train one on the corpus that ships: it takes about a minute.",
+            "There is no model yet. Train one on the corpus that ships: it takes under a minute.",
             "Train a tagger",
             page="train",
         )
@@ -106,11 +106,11 @@ setting = choose()
 if setting and not setting.sentences:
     st.info(f"The {setting.part} part of {widgets.plain(setting.corpus.name)} has no sentence: choose another part.")
 elif setting:
-    kind, sentence = evaluate_work.honesty(setting)
-    {"warning": st.warning, "caption": st.caption}[kind](sentence)
+    judgement = evaluate_work.judge(setting)
+    (st.caption if judgement.is_fair else st.warning)(widgets.plain(judgement.sentence))
     done = measure(setting)
     if done:
         show(setting, done)
 widgets.code_shown(
-    "scores.report:evaluate", "scores.report:score", "scores.errors:pair_entities", "scores.tokens:token_report"
+    "scores.report:evaluate", "scores.report:score", "scores.honesty:judge", "scores.errors:pair_entities", "scores.tokens:token_report"
 )

@@ -1,6 +1,6 @@
 """Files -> a corpus in three parts that do not leak into each other.
 
-Chapter I.14. It answers: *which sentences may a tagger learn from, and which may only measure it?*
+Chapter of part I. It answers: *which sentences may a tagger learn from, and which may only measure it?*
 
 Source: scikit-learn's `train_test_split` and Keras' `validation_split`, which the tutorials use; and Elangovan et
 al. 2021, "Memorization vs. Generalization" (https://aclanthology.org/2021.eacl-main.113), on why they leak.
@@ -36,7 +36,7 @@ from ner_core.data.formats.json_lines import is_json
 from ner_core.data.formats.kaggle import is_long_csv, read_long_csv
 from ner_core.data.formats.plain import is_prose, read_plain
 from ner_core.data.formats.sentence_rows import is_sentence_rows, read_sentence_rows
-from ner_core.records import GMB_LABELS, Corpus, Note, Sentence, SplitConfig, UploadError
+from ner_core.records import GIVEN, GMB_LABELS, Corpus, InputError, Note, Sentence, SplitConfig, UploadError
 
 Source = str | Path | tuple[str, bytes]
 
@@ -49,7 +49,6 @@ READERS = {
     "spacy": read_docbin,
     "plain": read_plain,
 }
-GIVEN = "given by the files"
 
 
 # --- reading ----------------------------------------------------------------------
@@ -91,11 +90,11 @@ def load_corpus(
 def _join_parts(corpus: Corpus, sentences: dict, split: SplitConfig, notes: list[Note]) -> Corpus:
     """Keep the given parts; cut dev from train where only a test file was given; tell the leak."""
     train, dev, test = sentences["train"], sentences.get("dev", ()), sentences.get("test", ())
-    told = GIVEN
+    told = f"{GIVEN}the files"
     if "dev" not in sentences:
         train, dev, _ = split_corpus(train, replace(split, test=0.0))
         by_genre = split.kind == "grouped" and any(map(_genre, sentences["train"]))
-        told = f"test given by its file; dev: {_describe(replace(split, test=0.0), by_genre)}"
+        told = f"{GIVEN}a test file; dev: {_describe(replace(split, test=0.0), by_genre)}"
     corpus = replace(corpus, train=train, dev=dev, test=test, split=told)
     for part, found in leak(corpus).items():
         if found:
@@ -109,7 +108,7 @@ def _join_parts(corpus: Corpus, sentences: dict, split: SplitConfig, notes: list
 def _read(source: Source, format: str | None) -> FormatResult:
     """Read one file; its name stands in front of what may be wrong with it."""
     if format not in (None, *READERS):
-        raise ValueError(f"A format is {' or '.join(READERS)}, or None. Received: {format!r}.")
+        raise InputError(f"A format is {' or '.join(READERS)}, or None. Received: {format!r}.")
     name, data = _fetch(source)
     repairs = Repairs()
     try:

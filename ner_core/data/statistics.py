@@ -1,6 +1,6 @@
 """What a person should see of a corpus before training on it.
 
-Chapter I.15. It answers: *how much is there, what is rare, what is long, what repeats?*
+Chapter of part I. It answers: *how much is there, what is rare, what is long, what repeats?*
 
 Source: the exploratory figures of the tutorials (words, tags, histogram of lengths, share of padding).
 
@@ -63,14 +63,6 @@ def count_words(sentences: Iterable[Sentence]) -> int:
     return len(words)
 
 
-def word_counts(sentences: Iterable[Sentence], n: int = 20) -> list[tuple[str, int]]:
-    """The `n` most frequent words; equal counts in alphabetical order."""
-    counts: Counter[str] = Counter()
-    for sentence in sentences:
-        counts.update(sentence.words)
-    return _most_common(counts, n)
-
-
 def tag_counts(sentences: Sequence[Sentence], *, with_o: bool = True) -> dict[str, int]:
     """How many tokens carry each IOB2 tag: `O` first, then label by label."""
     begins: Counter[str] = Counter()
@@ -93,13 +85,6 @@ def label_counts(sentences: Sequence[Sentence]) -> dict[str, int]:
     """How many entities carry each label, in the labels' order."""
     counts = Counter(span.label for sentence in sentences for span in sentence.spans)
     return {label: counts[label] for label in order_labels(sentences)}
-
-
-def share_of_labels(sentences: Sequence[Sentence]) -> dict[str, float]:
-    """Which share of all entities carries each label (0-1)."""
-    counts = label_counts(sentences)
-    total = sum(counts.values())
-    return {label: count / total for label, count in counts.items()}
 
 
 def duplicate_counts(sentences: Iterable[Sentence]) -> dict[str, int]:
@@ -144,7 +129,7 @@ class LengthCut:
 
 
 def measure_lengths(sentences: Iterable[Sentence]) -> Lengths:
-    """Gather once what `length_cut` needs, so that a line can be dragged over the histogram."""
+    """Gather once what `length_cut` needs, so that a line can be moved over the histogram."""
     n_tokens, ends, places = [], [], []
     for sentence in sentences:
         n_tokens.append(len(sentence.words))
@@ -213,19 +198,8 @@ def length_summary(sentences: Lengths | Iterable[Sentence]) -> dict[str, float]:
 # --- mentions and search -------------------------------------------------------------
 
 
-def frequent_mentions(sentences: Iterable[Sentence], label: str | None = None, n: int = 10) -> list[tuple[str, int]]:
-    """The `n` most frequent surfaces of `label` (of any label where None); equal counts in alphabetical order."""
-    counts = Counter(
-        " ".join(sentence.words[span.start : span.end])
-        for sentence in sentences
-        for span in sentence.spans
-        if label is None or span.label == label
-    )
-    return _most_common(counts, n)
-
-
 def frequent_mentions_by_label(sentences: Sequence[Sentence], n: int = 10) -> dict[str, list[tuple[str, int]]]:
-    """The `n` most frequent surfaces of every label, in one walk over the sentences."""
+    """The `n` most frequent surfaces of every label, in one walk; equal counts in alphabetical order."""
     counts: dict[str, Counter[str]] = {label: Counter() for label in order_labels(sentences)}
     for sentence in sentences:
         for span in sentence.spans:

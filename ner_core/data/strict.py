@@ -1,6 +1,6 @@
-"""Chapter I.3: which entities do these tags spell, read strictly?
+"""Which entities do these tags spell, read strictly?
 
-A network without a CRF tags each token for itself, so it may write `I-per` where no
+Chapter of part I. A network without a CRF tags each token for itself, so it may write `I-per` where no
 `B-per` came before. The strict reading lets such a tag spell nothing: an entity is one
 `B-x` and the `I-x` behind it. It is the reading of seqeval with `mode="strict"` and
 `scheme=IOB2`, the one every figure of this project is counted by.
@@ -36,17 +36,3 @@ def strict_spans(tags: Sequence[str]) -> tuple[Span, ...]:
     if start >= 0:
         spans.append(Span(start, len(tags), inside[2:]))
     return tuple(spans)
-
-
-def count_orphans(tags: Sequence[str]) -> int:
-    """Count the illegal transitions of IOB2: `I-x` that follows neither `B-x` nor `I-x`.
-
-    >>> count_orphans(["I-per", "I-per", "O", "B-geo", "I-org", "B-geo", "I-geo"])
-    2
-    """
-    orphans, previous = 0, "O"
-    for tag in tags:
-        if tag[:2] == "I-" and previous[2:] != tag[2:]:
-            orphans += 1
-        previous = tag
-    return orphans

@@ -1,6 +1,6 @@
 """Spans <-> one tag a token, in the five schemes that files use.
 
-Chapter I.2. It answers: *how does a span become tags that a network can predict, and how do tags become spans?*
+Chapter of part I. It answers: *how does a span become tags that a network can predict, and how do tags become spans?*
 
 Source: Ramshaw and Marcus 1995 (IOB), and the rules of the CoNLL scorer `conlleval`
 (https://www.clips.uantwerpen.be/conll2000/chunking/conlleval.txt) for tags that break their scheme.
@@ -167,15 +167,6 @@ def detect_scheme(sequences: Iterable[Sequence[str]]) -> str:
     if any(seen[prefix] for prefix in "ESLU"):
         return "BIOES" if seen["E"] + seen["S"] >= seen["L"] + seen["U"] else "BILOU"
     return "IOB1" if begins["I"] > begins["B"] else "IOB2"
-
-
-def convert(tags: Sequence[str], from_scheme: str, to_scheme: str) -> tuple[str, ...]:
-    """Write one sentence's tags in another scheme.
-
-    >>> convert(("I-per", "I-per", "O"), "IOB1", "BILOU")
-    ('B-per', 'L-per', 'O')
-    """
-    return spans_to_tags(tags_to_spans(tags, from_scheme), len(tags), to_scheme)
 
 
 def _check_scheme(scheme: str) -> None:

@@ -1,6 +1,6 @@
 """Raw text -> words with character offsets, and sentences.
 
-Chapter I.1. It answers: *where does one word end and the next begin?*
+Chapter of part I. It answers: *where does one word end and the next begin?*
 
 Source: spaCy's rule tokenizer for English (https://spacy.io/usage/linguistic-features#how-tokenizer-works):
 split at white space, then peel prefixes, suffixes and infixes off every piece.
@@ -39,75 +39,10 @@ _LINE_BREAK = re.compile(r"\r\n|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 
 # Words that open a sentence after an abbreviation: "She left the U.S. The war went on."
 _OPENERS = frozenset(
-    [
-        "A",
-        "After",
-        "All",
-        "An",
-        "And",
-        "As",
-        "At",
-        "But",
-        "For",
-        "He",
-        "Her",
-        "His",
-        "How",
-        "However",
-        "I",
-        "If",
-        "In",
-        "It",
-        "Its",
-        "Many",
-        "Mr.",
-        "Mrs.",
-        "Ms.",
-        "My",
-        "On",
-        "Our",
-        "She",
-        "Some",
-        "That",
-        "The",
-        "Their",
-        "Then",
-        "There",
-        "These",
-        "They",
-        "This",
-        "Those",
-        "We",
-        "What",
-        "When",
-        "Where",
-        "Who",
-        "Why",
-        "You",
-    ]
+    "A After All An And As At But For He Her His How However I If In It Its Many Mr. Mrs. Ms. My On Our She Some "
+    "That The Their Then There These They This Those We What When Where Who Why You".split()  # noqa: SIM905 (a list has a line a word)
 )
-_TITLES = frozenset(
-    [
-        "Mr.",
-        "Mrs.",
-        "Ms.",
-        "Dr.",
-        "Prof.",
-        "Gen.",
-        "Lt.",
-        "Col.",
-        "Capt.",
-        "Sgt.",
-        "Brig.",
-        "Maj.",
-        "St.",
-        "Rep.",
-        "Sen.",
-        "Gov.",
-        "vs.",
-        "No.",
-    ]
-)
+_TITLES = frozenset("Mr. Mrs. Ms. Dr. Prof. Gen. Lt. Col. Capt. Sgt. Brig. Maj. St. Rep. Sen. Gov. vs. No.".split())  # noqa: SIM905
 _ABBREVIATIONS = ("Lt.", "Col.", "Capt.", "Sgt.", "Brig.", "Maj.", "Cong.", "Gov.", "Sen.", "Prof.", "Sept.")
 
 _pieces: dict[str, tuple[tuple[str, int], ...]] = {}  # piece -> (word, offset in the piece), ...

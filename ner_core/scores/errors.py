@@ -1,6 +1,6 @@
-"""Chapter III.3: what kind of mistake is each wrong entity?
+"""What kind of mistake is each wrong entity?
 
-Strict counting calls "New York" instead of "New York City" one entity invented and one
+Chapter of part III. Strict counting calls "New York" instead of "New York City" one entity invented and one
 missed. A person sees one mistake, the wrong edge. So gold and predicted entities are paired
 first, each used at most once: the same span before the same label with other edges, before
 another label; of several the longest overlap, then the leftmost. What is left over was

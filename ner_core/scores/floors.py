@@ -1,6 +1,6 @@
-"""Chapter III.5: how well does one score without learning anything?
+"""How well does one score without learning anything?
 
-Two taggers that need no network stand under every figure. All-`O` finds no name at all and
+Chapter of part III. Two taggers that need no network stand under every figure. All-`O` finds no name at all and
 still has most tokens right. The table gives every word the tag it carries most often in
 training, whatever stands around it. What a network adds to the table is what it has learned.
 

@@ -1,6 +1,6 @@
-"""Chapter III.4: how good are these predictions, and what would a tutorial have claimed?
+"""How good are these predictions, and what would a tutorial have claimed?
 
-One pass over the sentences counts everything: entities by label, kinds of error, names that
+Chapter of part III. One pass over the sentences counts everything: entities by label, kinds of error, names that
 training has seen or not, tokens and padding. `score_wall` then puts the numbers tutorials
 print beside the one that counts, computed from the same predictions.
 
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from operator import eq
 
 from ner_core.data.tags import spans_to_tags
-from ner_core.records import Counts, Prediction, Report, Sentence, Span
+from ner_core.records import Counts, Prediction, Report, Sentence, Span, percent
 from ner_core.scores.errors import KINDS, Pair, pair_entities
 from ner_core.scores.tokens import token_report
 
@@ -258,9 +258,9 @@ def explain_f1(counts: Counts) -> str:
     """
     if not counts.n_gold and not counts.n_predicted:
         return "F1 says nothing here: there are no names, and none is marked."
-    both = f"precision ({counts.precision * 100:.1f} %) and recall ({counts.recall * 100:.1f} %)"
+    both = f"precision ({percent(counts.precision)}) and recall ({percent(counts.recall)})"
     names = f"{counts.n_gold:,} name{'s' if counts.n_gold != 1 else ''}"
-    return f"F1 {counts.f1 * 100:.1f} %: one number for both, nearer to the weaker of {both}, over {names}."
+    return f"F1 {percent(counts.f1)}: one number for both, nearer to the weaker of {both}, over {names}."
 
 
 def _out_of(right: int, total: int, noun: str, outcome: str, empty: str) -> str:

@@ -1,6 +1,6 @@
-"""Chapter III.1: how many entities were found exactly?
+"""How many entities were found exactly?
 
-An entity counts as found only if its first token, its last token and its label are all
+Chapter of part III. An entity counts as found only if its first token, its last token and its label are all
 right; everything else is one entity invented and one missed. This is the measure of the
 CoNLL shared tasks (Tjong Kim Sang & De Meulder 2003, "Introduction to the CoNLL-2003 Shared
 Task"), and equals seqeval with `mode="strict", scheme=IOB2` where tags are read by `strict_spans`.

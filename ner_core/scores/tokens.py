@@ -1,6 +1,6 @@
-"""Chapter III.2: what does the report say that tutorials print?
+"""What does the report say that tutorials print?
 
-Tutorials flatten all sentences into one long list of tags and print precision, recall and F1
+Chapter of part III. Tutorials flatten all sentences into one long list of tags and print precision, recall and F1
 of every *tag* (scikit-learn's `classification_report`). Four fifths of the tokens are `O`,
 and often padding is in the list too, so that the averages look splendid whatever the network
 has learned. Here the same report can be had with and without both, to see what they add.

@@ -1,6 +1,6 @@
-"""Chapter V.2: how do found entities leave the app?
+"""How do found entities leave the app?
 
-Five forms. JSON Lines, CoNLL and spaCy's DocBin lose nothing that they can hold; the CSV is for
+Chapter of part V. Five forms. JSON Lines, CoNLL and spaCy's DocBin lose nothing that they can hold; the CSV is for
 people with a spreadsheet; the HTML page is for people with a browser and no network.
 
 Source: offsets count characters as Python does (Unicode code points), half-open, over the whole text;
@@ -14,8 +14,6 @@ Differs from it: a cell made harmless is named as such in the column `escaped`, 
 text_number,start,end,label,text,confidence,escaped
 1,0,12,per,Ada Lovelace,,
 1,22,28,geo,London,,
->>> read_csv(to_csv([ada]))[1]["text"]
-'London'
 """
 
 from __future__ import annotations
@@ -94,7 +92,7 @@ def to_csv(items: Iterable[Item], for_spreadsheets: bool = True) -> str:
     """Write one entity a row, offsets into its text, texts numbered from 1.
 
     `for_spreadsheets` puts a ' before a cell that a spreadsheet would run as a formula, and names
-    the cell's column in `escaped`; `read_csv` takes the ' away again.
+    the cell's column in `escaped`, so that the ' can be taken away again.
     """
     buffer = io.StringIO(newline="")
     writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\r\n")  # so that a lone \r or \n in a cell is quoted
@@ -105,17 +103,6 @@ def to_csv(items: Iterable[Item], for_spreadsheets: bool = True) -> str:
             risky = [name for name in ("label", "text") if for_spreadsheets and row[name].startswith(FORMULA_STARTS)]
             writer.writerow(row | {name: "'" + row[name] for name in risky} | {"escaped": " ".join(risky)})
     return encodable(buffer.getvalue())
-
-
-def read_csv(text: str) -> list[dict]:
-    """Read back what `to_csv` wrote: one dict an entity, the harmless ' taken away."""
-    rows = []
-    for row in csv.DictReader(io.StringIO(text, newline="")):
-        for name in (row.pop("escaped") or "").split():
-            row[name] = row[name][1:]
-        numbers = {name: int(row[name]) for name in ("text_number", "start", "end")}
-        rows.append(row | numbers | {"confidence": float(row["confidence"]) if row["confidence"] else None})
-    return rows
 
 
 PAGE = """<!DOCTYPE html>

@@ -1,6 +1,6 @@
-"""Chapter V.1: what does a text look like with its entities highlighted?
+"""What does a text look like with its entities highlighted?
 
-spaCy's displaCy draws the entities (`spacy.displacy.render.EntityRenderer`, the renderer behind
+Chapter of part V. spaCy's displaCy draws the entities (`spacy.displacy.render.EntityRenderer`, the renderer behind
 `displacy.render(style="ent")`), given plain data as for `manual=True` and a template of our own.
 
 Differs from it: displaCy escapes only the text and knows OntoNotes' labels alone. Here labels and
@@ -26,7 +26,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 
-from ner_core.records import GMB_LABELS, Prediction, Sentence, Span, Token
+from ner_core.records import GMB_LABELS, Prediction, Sentence, Span, Token, percent
 from ner_core.scores.errors import classify_errors
 
 MAX_CHARACTERS = 50_000  # of one text are drawn; a browser is slow beyond, and nobody reads on
@@ -264,8 +264,8 @@ def _mark(
     title = plain if plain == span.label else f"{span.label}: {plain}"
     tail = _clip(span.label)
     if confidence is not None:
-        title = f"{title}, how sure: {confidence:.1%}"
-        tail += f" {confidence:.0%}"
+        title = f"{title}, how sure: {percent(confidence)}"
+        tail += f" {percent(confidence, 0)}"
     if verdict:
         title, tail = f"{title}, {verdict}", f"{tail} ({verdict})"
     style = MARK_STYLE.format(background=colour.background, colour=colour, border=f"2px {line} {colour.border}")
@@ -282,12 +282,12 @@ def _mark(
 
 def _faint(span: Span, confidence: float) -> tuple[Span, dict[str, str]]:
     """An entity the tagger is less sure of than asked: plain text in a thin dotted outline."""
-    title = _escape(_clip(f"perhaps {label_words(span.label)}, how sure: {confidence:.1%}", MAX_TITLE))
+    title = _escape(_clip(f"perhaps {label_words(span.label)}, how sure: {percent(confidence)}", MAX_TITLE))
     return span, {"element": "span", "kind": "faint", "style": FAINT_STYLE, "title": title, "tail": ""}
 
 
 def _faint_note(n: int, threshold: float) -> str:
-    return f"{n:,} less sure than {threshold:.0%}: not marked, in a dotted outline."
+    return f"{n:,} less sure than {percent(threshold, 0)}: not marked, in a dotted outline."
 
 
 def _unknown(word: str) -> str:

@@ -1,6 +1,6 @@
 """A linear-chain conditional random field: the probability of a whole row of tags.
 
-Chapter II.2. It answers: *how does a network learn that `I-per` follows `B-per` and not `O`?*
+Chapter of part II. It answers: *how does a network learn that `I-per` follows `B-per` and not `O`?*
 Instead of one decision a token, it scores a whole row of tags y for scores s (T,K) and
 transitions A (K,K):
 

@@ -1,14 +1,14 @@
 """What a trained network computes, in NumPy alone.
 
-Chapter II.6. It answers: *what happens between the ids of a sentence and its tags, number by number?*
+Chapter of part II. It answers: *what happens between the ids of a sentence and its tags, number by number?*
 Predicting needs none of what training needs: no gradients, no Keras, no seconds of import. Every layer is a
 few lines of arithmetic, and the scores equal Keras' within 1e-5 * max(1, |score|).
 
-Source: the layers as in chapters II.2 to II.4; Viterbi (1967); marginals by the forward-backward algorithm
+Source: the layers as in `crf`, `lstm` and `networks`; Viterbi (1967); marginals by the forward-backward algorithm
 (Rabiner 1989, "A tutorial on hidden Markov models"), here with scores in place of probabilities.
 
 Differs from Keras: both directions of an LSTM walk in one loop, and as `sigmoid(x) = tanh(x/2)/2 + 1/2`, one tanh
-serves all gates. Differs from Rabiner: padding and the ends of a sentence are one more tag, the *boundary* (chapter II.2),
+serves all gates. Differs from Rabiner: padding and the ends of a sentence are one more tag, the *boundary* (see `crf`),
 so that start, end and padding on either side need no case of their own. Paths are summed in float64.
 
 A tagger of three tags that has learned one thing only, that I-per follows B-per:

@@ -1,6 +1,6 @@
 """Keras' LSTM layers, computed faster: the same weights, the same numbers.
 
-Chapter II.3. It answers: *how does a network read a sentence word by word, in both directions?*
+Chapter of part II. It answers: *how does a network read a sentence word by word, in both directions?*
 An LSTM keeps a state h and a memory c (U,). At every token x three gates between 0 and 1 decide
 what enters the memory (i), what stays (f) and what is shown (o):
 

@@ -1,10 +1,10 @@
 """A stack of layers, written as data, becomes a Keras network.
 
-Chapter II.4. It answers: *which layers stand between word ids and tag scores, and what does each cost?*
+Chapter of part II. It answers: *which layers stand between word ids and tag scores, and what does each cost?*
 `weight_shapes` and `layer_table` only count and need no Keras; `build_network` builds.
 
-Source: the layers are Keras' own (https://keras.io/api/layers/), but for the CRF (chapter II.2) and a
-faster LSTM (chapter II.3). Losses are Keras' functions, averaged over the cells that count.
+Source: the layers are Keras' own (https://keras.io/api/layers/), but for the CRF (see `crf`) and a
+faster LSTM (see `lstm`). Losses are Keras' functions, averaged over the cells that count.
 
 Differs from the tutorials: where they wrap the last layer in `TimeDistributed`, this is a `Dense` on (B,T,D). It is the
 same arithmetic, and `TimeDistributed` in Keras 3.15.1 loses steps when batches differ in length.

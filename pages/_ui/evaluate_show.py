@@ -11,7 +11,7 @@ import streamlit as st
 
 from ner_core.records import Counts, Tagger
 from ner_core.scores.errors import KINDS, describe_error
-from ner_core.scores.report import NONE, explain_f1, explain_precision, explain_recall, find_pairs
+from ner_core.scores.report import NONE, find_pairs
 from pages._ui import charts, session, widgets
 from pages._ui.evaluate_work import Evaluation
 from pages._ui.widgets import number, percent, plain
@@ -26,12 +26,9 @@ def show_overall(evaluation: Evaluation) -> None:
     """Precision, recall and F1 with their words, and the floors beside them."""
     report = evaluation.report
     columns = st.columns(3)
-    for column, name, explain in zip(
-        columns, ("f1", "precision", "recall"), (explain_f1, explain_precision, explain_recall), strict=True
-    ):
+    for column, name in zip(columns, ("f1", "precision", "recall"), strict=True):
         with column:
             widgets.score(name, report.overall)
-            st.markdown(explain(report.overall))
     all_o, table = evaluation.floors
     st.markdown(
         f"Without learning: a table of each word's most frequent tag reaches F1 **{percent(table.f1)}** "
@@ -184,7 +181,6 @@ def _draw_confusion(evaluation: Evaluation, cells: list[tuple[str, str]]) -> Non
     names = [charts.literal(label) for label in found.labels]
     shares = [[count / max(sum(row), 1) for count in row] for row in found.table]
     figure = charts.new_figure(x="marked as", y="right label", height=120 + 38 * len(names))
-    background = "#15181b" if session.theme() == "dark" else "#ffffff"
     figure.add_heatmap(
         x=names,
         y=names,
@@ -193,7 +189,7 @@ def _draw_confusion(evaluation: Evaluation, cells: list[tuple[str, str]]) -> Non
         texttemplate="%{text}",
         zmin=0,
         zmax=1,
-        colorscale=[[0, background], [1, charts.accent()]],
+        colorscale=[[0, charts.ground()], [1, charts.accent()]],
         showscale=False,
         hoverinfo="skip",
         xgap=1,
@@ -205,8 +201,8 @@ def _draw_confusion(evaluation: Evaluation, cells: list[tuple[str, str]]) -> Non
         y=[names[i] for i, _ in spots],
         mode="markers",
         marker={"symbol": "square", "size": 30, "color": "rgba(0,0,0,0)"},
-        customdata=[[i, j, shares[i][j], number(found.table[i][j])] for i, j in spots],
-        hovertemplate="%{y} marked as %{x}: %{customdata[3]} (%{customdata[2]:.1%} of its row)<extra></extra>",
+        customdata=[[i, j, percent(shares[i][j]), number(found.table[i][j])] for i, j in spots],
+        hovertemplate="%{y} marked as %{x}: %{customdata[3]} (%{customdata[2]} of its row)<extra></extra>",
         showlegend=False,
     )
     figure.update_yaxes(autorange="reversed", showgrid=False)

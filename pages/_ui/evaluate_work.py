@@ -1,7 +1,7 @@
 """A model measured on one part of a corpus: predicted once, in chunks, then counted in every way the page asks for.
 
 Use: `setting = Setting(model, tagger, corpus_id, corpus, part)`, `evaluation = find(setting)`; where that is None,
-`for share in predict_in_chunks(setting): ...` and `find(setting)` again. `honesty(setting)` says what the
+`for share in predict_in_chunks(setting): ...` and `find(setting)` again. `judge(setting)` says what the
 model had learned of these sentences.
 """
 
@@ -18,6 +18,7 @@ import streamlit as st
 from ner_core.data.tags import spans_to_tags
 from ner_core.records import Corpus, Prediction, Report, Sentence, Tagger
 from ner_core.scores.floors import floors
+from ner_core.scores.honesty import Judgement
 from ner_core.scores.report import Claim, Confusion, confusion, evaluate, report_to_dict, score_wall
 from ner_core.scores.tokens import TokenReport, token_report
 from pages._ui import loading
@@ -39,8 +40,7 @@ class Setting:
     @property
     def key(self) -> tuple:
         """What decides the answer; the stored model may be replaced while the page is open."""
-        saved = (self.model.folder / "MANIFEST.json").stat().st_mtime_ns
-        return str(self.model.folder), saved, self.corpus_id, self.corpus.split, self.part
+        return str(self.model.folder), self.model.saved, self.corpus_id, self.corpus.split, self.part
 
     @property
     def sentences(self) -> tuple[Sentence, ...]:
@@ -155,36 +155,16 @@ def predict_in_chunks(setting: Setting) -> Iterator[float]:
     )
 
 
-def honesty(setting: Setting) -> tuple[str, str]:
-    """How far these figures can be believed: ("good", "caption" or "warning"; a sentence)."""
-    stored = setting.tagger.card.get("fingerprints")
-    if not isinstance(stored, dict) or not stored.get("train"):
-        return "warning", (
-            "This model does not say which sentences it learned from: if some of these are among them, "
-            "the scores are too good."
-        )
-    here = _fingerprints(setting.corpus_id, setting.corpus.split, setting.corpus)
-    if stored["train"] != here["train"]:
-        if setting.tagger.card.get("corpus") != setting.corpus.name:
-            return "caption", (
-                "The model was trained on another corpus: this shows how well it does away from home, and what it "
-                "calls a name may differ from what is marked here."
-            )
-        return "warning", (
-            "The model was trained on another split of this corpus, or another version of it: it may have learned "
-            "from some of these sentences, and then the scores are too good."
-        )
-    return {
-        "train": ("warning", "The model has learned from these very sentences: the scores say what it remembers."),
-        "dev": ("caption", "Not learned from, but the best epoch was chosen on these sentences: a little flattering."),
-    }.get(setting.part, ("caption", "The model has never seen these sentences, nor was it chosen by them."))
+def judge(setting: Setting) -> Judgement:
+    """How far these figures can be believed; looked up once for all sessions."""
+    return _judge(setting.key, setting)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _fingerprints(corpus_id: str, split: str, _corpus: Corpus) -> dict[str, str]:
-    from ner_core.data.corpus import fingerprints
+@st.cache_resource(max_entries=64, show_spinner="Comparing with what the model has learned from")
+def _judge(key: tuple, _setting: Setting) -> Judgement:
+    from ner_core.scores import honesty
 
-    return fingerprints(_corpus)
+    return honesty.judge(_setting.tagger.card, _setting.corpus, _setting.part)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Dealing the sentences as the tutorial does")

@@ -1,7 +1,7 @@
 """The page list, in one function, and the links from page to page.
 
 Use: a page's first statement is `navigation.guard()`; `navigation.link("train", "Train a tagger")`
-draws a link, `navigation.go("runs", run="...")` leaves for a page at once.
+draws a link, `navigation.go("runs")` leaves for a page at once (the session knows which run is in view).
 
 Why the guard: beside a folder named `pages/` Streamlit falls back to its old navigation for the first
 visitor after a start who opens a deep link, and `app.py` does not run. The page then finds that the list

@@ -2,8 +2,9 @@
 
 Use: `session.corpus_id()`, `session.model_id()`, `session.run_id()`, `session.text()` read what the person
 has chosen; `choose_corpus`, `choose_model`, `choose_run`, `set_text` change it (also as `on_click=`).
-A widget keeps its value across pages by `key=..., persist_state="session"`; anything else a page wants to
-remember goes through `remember(name, value)` and `recall(name, default)`.
+A widget keeps its value across pages by `key=..., persist_state="session"`; its key is read before it is drawn by
+`look(key)` and set by `put(key, value)`. Anything else a page wants to keep goes through `remember(name, value)` and
+`recall(name, default)`. The text is one for Home and Try, so its boxes are made with `text_box` and `take_text`.
 
 Corpus, model and run stand in the URL as well (`?corpus=`, `?model=`, `?run=`), because a browser's reload
 starts a new session; the navigation drops them, so `begin` puts them back on every run. A typed text never
@@ -126,7 +127,7 @@ def remember(name: str, value) -> None:
     st.session_state[f"kept_{name}"] = value
 
 
-# --- for Train and Evaluate ---------------------------------------------------------
+# --- widgets' own values, by their keys --------------------------------------------------
 
 
 def put(key: str, value) -> None:

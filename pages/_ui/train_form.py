@@ -12,7 +12,7 @@ from html import escape
 import streamlit as st
 
 from ner_core.records import Corpus, NetworkConfig
-from ner_core.tagger.recipes import BOUNDS, RECIPE_NAMES, RECIPES, Recipe, is_gmb, recipe, resize, settings_of, suited
+from ner_core.tagger.recipes import BOUNDS, RECIPE_NAMES, RECIPES, Recipe, figures_apply, recipe, resize, settings_of, suited
 from ner_core.training.runs import RunConfig
 from pages._ui import widgets
 
@@ -57,7 +57,7 @@ def tell_recipe(chosen: Recipe, corpus: Corpus) -> None:
             st.markdown(f"**{title}**\n\n" + "\n".join(f"- {mistake}" for mistake in chosen.mistakes))
     if chosen.cannot_run:
         _tell_cannot_run(chosen)
-    if chosen.claims and not is_gmb(corpus):
+    if chosen.claims and not figures_apply(chosen, corpus):
         st.info(
             f"The tutorial claims: {'; '.join(chosen.claims)}. These figures were read on its own data and "
             f"do not apply to {widgets.plain(corpus.name)}."

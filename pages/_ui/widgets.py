@@ -7,7 +7,7 @@ Use, from top to bottom of a page:
     tagger = widgets.model_chip()              # the same for the model; None where there is none at all
     widgets.entity_html(prediction)            # highlighted text (escaped), in the person's theme
     widgets.legend(labels)                     # what the colours mean
-    widgets.score("recall", counts)            # st.metric with its help text and number of examples
+    widgets.score("recall", counts)            # st.metric with its meaning in words and number of examples
     widgets.empty_state("Nothing trained yet.", "Train a tagger", page="train")
     widgets.error_sentence(error)              # one sentence, never a traceback
     widgets.code_shown("data.statistics:tag_counts", predict)     # folded, at the end of the page
@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from ner_core.records import Corpus, Counts, Prediction, Sentence, Span, Tagger, UploadError
+from ner_core.records import Corpus, Counts, Prediction, Sentence, Span, Tagger, UploadError, percent
+from ner_core.scores.report import explain_f1, explain_precision, explain_recall
 from pages._ui import loading, navigation, session
 
 if TYPE_CHECKING:
@@ -73,6 +74,16 @@ def error_sentence(error: Exception | str) -> None:
     st.error(plain(str(error)))
 
 
+def cannot_write(what: str, error: OSError) -> str:
+    """Say that the disk refused something.
+
+    >>> cannot_write("It cannot be kept", OSError(28, "No space left on device"))
+    'It cannot be kept (No space left on device). Make room on the disk, or ask whoever runs NER Lab; then try again.'
+    """
+    why = error.strerror or str(error) or type(error).__name__
+    return f"{what} ({why}). Make room on the disk, or ask whoever runs NER Lab; then try again."
+
+
 def plain(text: str) -> str:
     r"""Escape Markdown, so that a file name or a tag is shown as it is.
 
@@ -83,14 +94,6 @@ def plain(text: str) -> str:
 
 
 # --- numbers in words ------------------------------------------------------------------
-
-
-def percent(ratio: float) -> str:
-    """
-    >>> percent(0.8431)
-    '84.3 %'
-    """
-    return f"{ratio:.1%}".replace("%", " %")
 
 
 def number(count: float) -> str:
@@ -114,32 +117,21 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-SCORE_TITLES = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
-
-
-def score_sentence(name: str, counts: Counts) -> str:
-    """Say a score in plain words, with the number of examples it rests on.
-
-    >>> score_sentence("recall", Counts(tp=84, fp=10, fn=16))
-    'Of 100 names it finds 84 exactly (84 of 100 counted).'
-    """
-    if name == "recall":
-        return f"Of 100 names it finds {100 * counts.recall:.0f} exactly ({counts.tp:,} of {counts.n_gold:,} counted)."
-    if name == "precision":
-        return f"Of 100 it marks, {100 * counts.precision:.0f} are right ({counts.tp:,} of {counts.n_predicted:,} counted)."
-    return (
-        "One number for both: high only if it finds the names and marks little else "
-        f"({counts.tp:,} right, {counts.fp:,} marked wrongly, {counts.fn:,} missed)."
-    )
+# name -> title, what it means in words
+SCORES = {
+    "precision": ("Precision", explain_precision),
+    "recall": ("Recall", explain_recall),
+    "f1": ("F1", explain_f1),
+}
 
 
 def score(name: str, counts: Counts) -> None:
-    """Draw precision, recall or F1 with its help text and its number of examples."""
+    """Draw precision, recall or F1 with the number of examples it rests on; what it means is its help text."""
+    title, explain = SCORES[name]
     n = counts.n_predicted if name == "precision" else counts.n_gold
     what = "marked" if name == "precision" else "names"
-    value = percent(getattr(counts, name)) if n else "none"
     with st.container(gap=None):
-        st.metric(SCORE_TITLES[name], value, help=score_sentence(name, counts))
+        st.metric(title, percent(getattr(counts, name)) if n else "none", help=explain(counts))
         st.caption(f"{n:,} {what}")
 
 
@@ -237,6 +229,9 @@ def _read_upload(files: Mapping[str, UploadedFile]) -> str | None:
         except UploadError as error:
             error_sentence(error)
             return None
+        except OSError as error:
+            error_sentence(cannot_write("The file was read, but it cannot be kept here", error))
+            return None
         session.remember("upload_key", key)
         session.remember("upload_id", read[0])
     corpus_id = session.recall("upload_id")
@@ -270,12 +265,12 @@ def model_chip() -> Tagger | None:
         _model_dialog()
     if session.model_id() not in (None, chosen.id):
         st.info(f"The model in this address is not here any more: {plain(chosen.title)} is used instead.")
-    return tagger_in_use()
+    return tagger_in_use(chosen)
 
 
-def tagger_in_use() -> Tagger | None:
+def tagger_in_use(chosen: loading.Model | None = None) -> Tagger | None:
     """The tagger of the model in use, without drawing a chip; None where there is none that opens."""
-    chosen = loading.model(session.model_id())
+    chosen = chosen or loading.model(session.model_id())
     if chosen is None:
         return None
     try:
@@ -288,16 +283,16 @@ def tagger_in_use() -> Tagger | None:
 def no_model() -> None:
     """Say what to do where `tagger_in_use` gave None: train one, or choose another than the damaged one."""
     if loading.models():
-        sentence = "Choose another model, or train one on the corpus that ships: it takes about a minute."
+        sentence = "Choose another model, or train one on the corpus that ships: it takes under a minute."
     else:
-        sentence = "There is no model here yet. Train one on the corpus that ships: it takes about a minute."
+        sentence = "There is no model here yet. Train one on the corpus that ships: it takes under a minute."
     empty_state(sentence, "Train a tagger", page="train")
 
 
 @st.dialog("Model", width="medium")
 def _model_dialog() -> None:
     models = {model.id: model for model in loading.models()}
-    now = loading.model(session.model_id()).id
+    now = session.model_id() if session.model_id() in models else next(iter(models))
     chosen = st.radio(
         "Use",
         list(models),

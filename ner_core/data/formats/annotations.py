@@ -1,6 +1,6 @@
 """What annotation tools export as JSON, and our own JSON Lines.
 
-Chapter I.11. It answers: *where do doccano, Prodigy, Label Studio, spaCy and DataTurks put text, marks and labels?*
+Chapter of part I. It answers: *where do doccano, Prodigy, Label Studio, spaCy and DataTurks put text, marks and labels?*
 
 Source: the export pages of doccano (https://doccano.github.io/doccano), Prodigy
 (https://prodi.gy/docs/api-interfaces#ner), Label Studio (https://labelstud.io/guide/export), and spaCy's training

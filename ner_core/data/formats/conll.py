@@ -1,6 +1,6 @@
 """CoNLL files: a word and its tag on each line, a blank line behind each sentence.
 
-Chapter I.6. It answers: *which column is the word, which the tag, and where do sentences end?*
+Chapter of part I. It answers: *which column is the word, which the tag, and where do sentences end?*
 
 Source: the CoNLL-2003 shared task (https://www.clips.uantwerpen.be/conll2003/ner/) and its many descendants.
 

@@ -1,6 +1,6 @@
 """What CoNLL-U, and tables like it, add to one word a line: comments, word numbers, a column for anything.
 
-Chapter I.5. It answers: *which lines of a treebank are no words?*
+Chapter of part I. It answers: *which lines of a treebank are no words?*
 
 Source: the CoNLL-U format (https://universaldependencies.org/format.html): `# key = value` lines, words numbered
 from 1 in each sentence, `1-2` for two words written as one, `1.1` for a word that is not written, and `MISC`, the

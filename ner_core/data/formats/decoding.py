@@ -1,6 +1,6 @@
 """Bytes -> text, and columns -> sentences: what every reader needs.
 
-Chapter I.3. It answers: *which characters do these bytes stand for, and which entities do these tags?*
+Chapter of part I. It answers: *which characters do these bytes stand for, and which entities do these tags?*
 
 Source: the Unicode FAQ on byte-order marks (https://www.unicode.org/faq/utf_bom.html) and Microsoft's code
 page 1252 (https://www.unicode.org/Public/MAPPINGS/VENDORS/MICSFT/WindowsBestFit/bestfit1252.txt).

@@ -1,6 +1,6 @@
 """spaCy's DocBin, the `.spacy` file.
 
-Chapter I.13. It answers: *how are documents read from a packed array, without running anything a stranger packed?*
+Chapter of part I. It answers: *how are documents read from a packed array, without running anything a stranger packed?*
 
 Source: `spacy.tokens.DocBin` (https://spacy.io/api/docbin): zlib around MessagePack around an array (N, A) of 64-bit
 numbers, a row a token, a column an attribute; words and labels are hashes, and their strings stand in a list.

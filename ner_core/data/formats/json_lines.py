@@ -1,6 +1,6 @@
 """JSON and JSON Lines -> values, each with the line it begins in.
 
-Chapter I.7. It answers: *how is JSON read that tools, and hands, have written?*
+Chapter of part I. It answers: *how is JSON read that tools, and hands, have written?*
 
 Source: RFC 8259 (https://www.rfc-editor.org/rfc/rfc8259) and JSON Lines (https://jsonlines.org).
 

@@ -1,6 +1,6 @@
 """Our own JSON Lines: the form that holds all of a sentence.
 
-Chapter I.12. It answers: *which sentences can be written so that they are read back equal, offsets and all?*
+Chapter of part I. It answers: *which sentences can be written so that they are read back equal, offsets and all?*
 
 Source: JSON Lines (https://jsonlines.org); offsets count characters as Python does, half-open.
 

@@ -1,6 +1,6 @@
 """Tables with one row a word: Kaggle's `ner_dataset.csv` and `ner.csv`.
 
-Chapter I.4. It answers: *how does a table of a million rows become sentences, without losing a word?*
+Chapter of part I. It answers: *how does a table of a million rows become sentences, without losing a word?*
 
 Source: "Annotated Corpus for Named Entity Recognition"
 (https://www.kaggle.com/datasets/abhinavwalia95/entity-annotated-corpus). `ner_dataset.csv` has the columns

@@ -1,6 +1,6 @@
 """Marks in characters -> spans of words.
 
-Chapter I.8. It answers: *which words does "characters 10 to 15 are a PERSON" mean?*
+Chapter of part I. It answers: *which words does "characters 10 to 15 are a PERSON" mean?*
 
 Source: spaCy's `Doc.char_span` with `alignment_mode="expand"` (https://spacy.io/api/doc#char_span).
 

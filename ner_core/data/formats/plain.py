@@ -1,6 +1,6 @@
 """Plain text: one sentence a line, no tags.
 
-Chapter I.9. It answers: *is this a text to read, or a table that lost its tags?*
+Chapter of part I. It answers: *is this a text to read, or a table that lost its tags?*
 
 Source: what people paste and save; the words are cut as in `data.text`.
 

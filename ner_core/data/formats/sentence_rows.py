@@ -1,6 +1,6 @@
 """Tables with one row a sentence: `Sentence #,Sentence,POS,Tag`.
 
-Chapter I.10. It answers: *how do the words of a sentence find their tags, when both stand in one cell each?*
+Chapter of part I. It answers: *how do the words of a sentence find their tags, when both stand in one cell each?*
 
 Source: the GMB corpus as it is often handed on after a `groupby`: words joined by spaces, tags as a Python list.
 

@@ -76,7 +76,7 @@ def test_given_parts_are_kept_and_the_leak_is_told():
 def test_dev_is_cut_from_train_where_only_a_test_file_is_given():
     corpus = load_corpus(("a", conll(*numbered(100))), test=("b", conll(Sentence(("new",)))))
     assert (len(corpus.train), len(corpus.dev), len(corpus.test)) == (92, 8, 1)
-    assert corpus.split.startswith("test given by its file; dev: grouped")
+    assert corpus.split.startswith("given by a test file; dev: grouped")
 
 
 def test_notes_of_several_files_say_which():

@@ -6,16 +6,13 @@ from ner_core.data.corpus import load_corpus
 from ner_core.data.statistics import (
     corpus_counts,
     duplicate_counts,
-    frequent_mentions,
     frequent_mentions_by_label,
     length_cut,
     length_histogram,
     length_summary,
     measure_lengths,
     search_sentences,
-    share_of_labels,
     tag_counts,
-    word_counts,
 )
 from ner_core.data.tags import spans_to_tags
 from ner_core.records import Corpus, Note, Sentence, Span
@@ -45,16 +42,12 @@ def test_tags_are_counted_as_they_would_be_written():
 
 def test_an_empty_corpus_has_zeros():
     counts = corpus_counts(Corpus("none", (), (), (), ()))
-    assert counts["tags"] == {"O": 0} and counts["lengths"]["mean"] == 0 and share_of_labels(()) == {}
+    assert counts["tags"] == {"O": 0} and counts["lengths"]["mean"] == 0
     assert length_cut((), 5).all_o_accuracy == 0 and length_histogram(()) == {}
 
 
-def test_shares_and_mentions():
-    assert share_of_labels(SENTENCES) == {"geo": 2 / 3, "per": 1 / 3}
-    assert frequent_mentions(SENTENCES) == [("London", 2), ("Ada Lovelace", 1)]
-    assert frequent_mentions(SENTENCES, "per", 1) == [("Ada Lovelace", 1)]
+def test_mentions():
     assert frequent_mentions_by_label(SENTENCES, 5) == {"geo": [("London", 2)], "per": [("Ada Lovelace", 1)]}
-    assert word_counts(SENTENCES, 2) == [(".", 2), ("London", 2)]
 
 
 def test_search():

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from seqeval.scheme import IOB2, Entities
 
-from ner_core.data.strict import count_orphans, strict_spans
+from ner_core.data.strict import strict_spans
 from ner_core.records import Span
 
 TAGS = st.lists(
@@ -28,9 +28,3 @@ def test_foreign_tags_are_no_entity():
 
 def test_an_inside_tag_of_another_label_closes_the_entity():
     assert strict_spans(["B-a", "I-b", "I-a"]) == (Span(0, 1, "a"),)
-
-
-@given(TAGS)
-def test_orphans_are_the_inside_tags_left_without_entity(tags):
-    chains = sum(tag.startswith("I-") and (i == 0 or tags[i - 1][2:] != tag[2:]) for i, tag in enumerate(tags))
-    assert count_orphans(tags) == chains

@@ -7,7 +7,6 @@ from seqeval.metrics.sequence_labeling import get_entities
 
 from ner_core.data.tags import (
     SCHEMES,
-    convert,
     detect_scheme,
     is_allowed,
     spans_to_tags,
@@ -49,7 +48,8 @@ def test_spans_survive_a_round_trip(given_spans, scheme):
 @given(spans_and_length(), st.sampled_from(PREFIXED), st.sampled_from(PREFIXED))
 def test_conversion_and_back(given_spans, one, other):
     tags = spans_to_tags(*given_spans, one)
-    assert convert(convert(tags, one, other), other, one) == tags
+    converted = spans_to_tags(tags_to_spans(tags, one), len(tags), other)
+    assert spans_to_tags(tags_to_spans(converted, other), len(tags), one) == tags
 
 
 @settings(deadline=None)

@@ -91,7 +91,7 @@ def test_entities_stand_highlighted_with_label_and_confidence():
     )
     assert page.mentions == ["Ada Lovelace", "London"]
     assert page.text.strip() == "Ada Lovelace lives in London ."
-    assert page.titles == ["per: person, how sure: 93.1%", "geo: place, how sure: 50.0%"]
+    assert page.titles == ["per: person, how sure: 93.1 %", "geo: place, how sure: 50.0 %"]
 
 
 def test_the_label_is_always_written():
@@ -114,7 +114,7 @@ def test_below_the_threshold_is_plain_text_in_a_dotted_outline_and_counted():
     item = predict_as("Ada in London", (Span(0, 1, "per"), Span(2, 3, "geo")), (0.4, 0.8))
     page = Page(to_html(item, threshold=0.5))
     assert page.tags.count("mark") == 1 and page.kinds.count("faint") == 1
-    assert "1 less sure than 50%" in to_html(item, threshold=0.5)
+    assert "1 less sure than 50 %" in to_html(item, threshold=0.5)
     assert Page(to_html(item, threshold=0.4)).tags.count("mark") == 2
     assert "less sure" not in to_html(item)
 

@@ -5,7 +5,17 @@ import pytest
 from ner_core.records import Corpus, Sentence, Span
 from ner_core.tagger.encode import fit_encoder
 from ner_core.tagger.networks import layer_table, weight_shapes
-from ner_core.tagger.recipes import BOUNDS, RECIPE_NAMES, RECIPES, new_tagger, recipe, resize, settings_of, suited
+from ner_core.tagger.recipes import (
+    BOUNDS,
+    RECIPE_NAMES,
+    RECIPES,
+    figures_apply,
+    new_tagger,
+    recipe,
+    resize,
+    settings_of,
+    suited,
+)
 
 ADA = Sentence(("Ada", "Lovelace", "lives", "in", "London", "."), (Span(0, 2, "per"), Span(4, 5, "geo")))
 CORPUS = Corpus("ada", (ADA,), (ADA,), (ADA,), ("geo", "per"))
@@ -46,6 +56,74 @@ def test_published_recipes_hold_the_tutorials_values(name):
         if key != "layers" and value is not None:
             assert found[key] == value, key
     assert not built.training.keeps_best and not built.network.is_masked
+
+
+def configured(built) -> dict:
+    """What the configuration of a recipe says, in the words of its value table."""
+    layers, training, split = built.network.layers, built.training, built.split
+    first = {layer.kind: layer for layer in reversed(layers)}
+    lstm = first.get("lstm")
+    return {
+        "embedding": first["embed"].width,
+        "BiLSTM": first["bilstm"].width,
+        "LSTM": lstm and lstm.width,
+        "BiLSTM dropout": f"{first['bilstm'].rate:g}, recurrent {first['bilstm'].recurrent_rate:g}",
+        "LSTM dropout": lstm and f"{lstm.rate:g}, recurrent {lstm.recurrent_rate:g}",
+        "recurrent dropout": first["bilstm"].recurrent_rate,
+        "SpatialDropout1D": "spatial_dropout" in first and first["spatial_dropout"].rate,
+        "dense": first["dense"].activation,
+        "optimizer": f"adam, {training.learning_rate:g}",
+        "loss": training.loss,
+        "batch": training.batch_size or "about 700 tokens, of like length",
+        "epochs": training.epochs,
+        "length": {None: "none", 0: "the longest of the corpus"}.get(
+            built.encoding.max_length, built.encoding.max_length
+        ),
+        "monitor": training.monitor
+        + (f", patience {training.patience}" if built.is_published and training.patience else ""),
+        "validation share": split.dev if split else "the corpus' own",
+        "kept epoch": "best entity F1 on dev, loaded" if training.keeps_best else "the last",
+    }
+
+
+@pytest.mark.parametrize("name", TUTORIAL_VALUES)
+@pytest.mark.parametrize("published", [True, False])
+def test_the_value_table_says_what_is_configured(name, published):
+    built = recipe(name, published)
+    says = {value.name: value.published if published else value.mended for value in built.values}
+    for key, value in configured(built).items():
+        if key in says:
+            assert says[key] == value, key
+    share = says["test share"]
+    if not published:
+        assert share == "the corpus' own"
+    else:
+        assert share in (built.split.test, f"{built.split.test:g}, seed {built.split.seed}")
+
+
+@pytest.mark.parametrize("name", TUTORIAL_VALUES)
+def test_the_value_table_quotes_the_tutorial(name):
+    told, says = (
+        TUTORIAL_VALUES[name],
+        {value.name: str(value.tutorial) for value in recipe(name, published=True).values},
+    )
+    rows = {"epochs": "epochs", "batch": "batch", "test": "test share", "validation": "validation share", "length": "length",
+            "loss": "loss", "activation": "dense", "rate": "optimizer", "seed": "test share", "side": "padding"}  # fmt: skip
+    words = {"pre": "in front", "post": "behind", "crf": "crf.loss_function"}
+    for key, row in rows.items():
+        if key not in told:
+            continue
+        if told[key] is None:
+            assert "not stated" in says[row], row
+        else:
+            assert str(words.get(told[key], told[key])) in says[row], row
+    if told.get("widths"):
+        assert [says[row] for row in ("embedding", "BiLSTM", "LSTM") if row in says] == [str(w) for w in told["widths"]]
+
+
+def test_published_figures_apply_to_their_own_corpus_alone():
+    assert recipe("custom-bilstm-crf", published=True).corpus == "Kaggle's ner.csv"
+    assert not figures_apply(recipe("gmb-bilstm-softmax", published=True), CORPUS)
 
 
 @pytest.mark.parametrize("name", TUTORIAL_VALUES)
