@@ -24,7 +24,7 @@ from ner_core.scores.floors import floors
 from ner_core.scores.report import evaluate
 from ner_core.tagger.predict import predict
 from ner_core.tagger.recipes import new_tagger, recipe, suited
-from ner_core.training.runs import available_cores
+from ner_core.training.machine import available_cores
 
 REPORT = Path(__file__).resolve().parents[1] / "docs" / "newsroom.md"
 WANTED = 0.10  # F1 above the floor, on every seed

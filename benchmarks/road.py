@@ -25,7 +25,7 @@ from pathlib import Path
 from statistics import median
 from urllib.parse import parse_qs, urlsplit
 
-from ner_core.training.runs import available_cores
+from ner_core.training.machine import available_cores
 from tests.browser.driver import PAGES, Server, Visitor, open_browser, what_is_missing, workers
 
 ROOT = Path(__file__).resolve().parents[1]

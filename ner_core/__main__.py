@@ -12,20 +12,19 @@ import contextlib
 import json
 import os
 import sys
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
-from ner_core.records import Corpus, Counts, EpochDone, Event, Report, RunEnded, Sentence, SplitConfig, UploadError
+from ner_core.records import Corpus, Counts, EpochDone, Event, InputError, Report, RunEnded, Sentence, SplitConfig
 
 FORMS = ("conll", "jsonl", "csv", "spacy")
 _TIME_DECIDES = 1000  # epochs, where a number of seconds was given and no number of epochs
 _LINES_AT_ONCE = 256  # texts tagged together: bounds memory on endless input
 
 
-class BadInput(ValueError):
+class BadInput(InputError):
     """Something the person gave cannot be used: exit code 2."""
 
 
@@ -34,7 +33,10 @@ class BadInput(ValueError):
 
 def show_corpus(chosen: argparse.Namespace) -> int:
     """Print what was read from a file: counts, tags, lengths, and every repair."""
-    facts = describe(_read_whole(chosen.file, chosen.format))
+    from ner_core.data.statistics import corpus_counts
+
+    facts = corpus_counts(_read_whole(chosen.file, chosen.format))
+    facts = {name: fact for name, fact in facts.items() if name not in ("split", "parts")}  # nothing was dealt
     if chosen.json:
         _print_json(facts)
         return 0
@@ -44,40 +46,11 @@ def show_corpus(chosen: argparse.Namespace) -> int:
     print(f"tags      {_listed(facts['tags'])}")
     lengths = facts["lengths"]
     print(
-        f"lengths   {lengths['min']} to {lengths['max']} tokens, mean {lengths['mean']:.1f}, half up to {lengths['median']}"
+        f"lengths   {lengths['min']} to {lengths['max']} tokens, mean {lengths['mean']:.1f}, half up to {lengths['median']:g}"
     )
     for note in facts["notes"]:
         print(f"note      {note}")
     return 0
-
-
-def describe(corpus: Corpus) -> dict:
-    """Count what a person should know of a corpus before training; plain JSON values."""
-    from ner_core.data.tags import spans_to_tags
-
-    sentences = corpus.sentences
-    tags: Counter[str] = Counter()
-    for sentence in sentences:
-        tags.update(spans_to_tags(sentence.spans, len(sentence)))
-    entities = Counter(span.label for sentence in sentences for span in sentence.spans)
-    lengths = sorted(map(len, sentences))
-    return {
-        "name": corpus.name,
-        "form": corpus.form,
-        "sentences": len(sentences),
-        "tokens": sum(lengths),
-        "words": len({word for sentence in sentences for word in sentence.words}),
-        "labels": list(corpus.labels),
-        "tags": dict(tags.most_common()),
-        "entities": {label: entities[label] for label in corpus.labels},
-        "lengths": {
-            "min": lengths[0] if lengths else 0,
-            "mean": round(sum(lengths) / len(lengths), 3) if lengths else 0.0,
-            "median": lengths[len(lengths) // 2] if lengths else 0,
-            "max": lengths[-1] if lengths else 0,
-        },
-        "notes": [str(note) for note in corpus.notes],
-    }
 
 
 def convert(chosen: argparse.Namespace) -> int:
@@ -85,7 +58,10 @@ def convert(chosen: argparse.Namespace) -> int:
     form = chosen.to or _form_of(chosen.output)
     corpus = _read_whole(chosen.file, getattr(chosen, "from"))
     content = write_form(corpus.sentences, form)
-    Path(chosen.output).write_bytes(content)
+    try:
+        Path(chosen.output).write_bytes(content)
+    except OSError as problem:
+        raise BadInput(f"{chosen.output} cannot be written: {problem.strerror}.") from None
     _say(f"{len(corpus.sentences):,} sentences written to {chosen.output} as {form}.")
     for note in corpus.notes:
         _say(f"note: {note}")
@@ -111,12 +87,14 @@ def write_form(sentences: Sequence[Sentence], form: str) -> bytes:
     from ner_core.data.formats.kaggle import write_long_csv
 
     writers = {"conll": write_conll, "jsonl": write_jsonl, "csv": write_long_csv, "spacy": write_docbin}
-    content = writers[form](sentences)
     try:
+        content = writers[form](sentences)
         return content if isinstance(content, bytes) else content.encode()
     except UnicodeEncodeError as problem:
         half = problem.object[problem.start : problem.end]
         raise BadInput(f"No file can hold half a character (a lone surrogate). Received: {half!r}.") from None
+    except ValueError as problem:  # the form has no room for this word, label or span: it says which
+        raise BadInput(str(problem)) from problem
 
 
 # --- recipes, train -----------------------------------------------------------------
@@ -148,8 +126,8 @@ def show_recipes(chosen: argparse.Namespace) -> int:
 
 def train(chosen: argparse.Namespace) -> int:
     """Train a recipe on a corpus and store the best tagger in `--out`; Ctrl-C keeps the best so far."""
-    from ner_core.tagger.recipes import new_tagger, recipe, suited
-    from ner_core.training.worker import deal, keep_best, stop_on_signal
+    from ner_core.tagger.recipes import deal, new_tagger, recipe, suited
+    from ner_core.training.worker import keep_best, stop_on_signal
 
     base = recipe(chosen.recipe, published=chosen.published)
     out = _checked_out(chosen.out)
@@ -216,6 +194,8 @@ def _checked_out(folder: str) -> Path:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         raise BadInput(f"--out {folder} cannot be made: {problem.strerror}.") from None
+    if (out / "MANIFEST.json").exists():
+        _say(f"{folder} holds a tagger already: the best epoch of this training takes its place.")
     return out
 
 
@@ -224,17 +204,16 @@ def _checked_out(folder: str) -> Path:
 
 def evaluate(chosen: argparse.Namespace) -> int:
     """Score a stored tagger on a part of a corpus; print the whole report."""
-    from ner_core.data.corpus import resplit
     from ner_core.scores.honesty import honesty
     from ner_core.scores.report import evaluate as score
     from ner_core.tagger.predict import predict
-    from ner_core.tagger.recipes import recipe
+    from ner_core.tagger.recipes import deal, recipe
     from ner_core.tagger.store import load_tagger
 
     tagger = load_tagger(chosen.model)
     corpus = _read_corpus(chosen.corpus, None)
-    if tagger.card.get("is_published") and "given" not in str(tagger.card.get("split")):  # what it has not seen
-        corpus = resplit(corpus, recipe(tagger.card["recipe"], published=True).split)
+    if tagger.card.get("is_published"):  # the parts it was trained on and kept from
+        corpus = deal(corpus, recipe(str(tagger.card.get("recipe")), published=True))
     sentences = corpus.part(chosen.part)
     if not sentences:
         raise BadInput(f"The part {chosen.part} of {corpus.name} has no sentence. Choose another --part.")
@@ -255,23 +234,19 @@ def report_facts(report: Report) -> dict:
     >>> report_facts(Report(Counts(8, 2, 8), {"per": Counts(8, 2, 8)}))["overall"]["recall"]
     0.5
     """
-    return {
-        "overall": _count_facts(report.overall),
-        "macro_f1": report.macro_f1,
-        "by_label": {label: _count_facts(counts) for label, counts in report.by_label.items()},
-        "token_accuracy": report.token_accuracy,
-        "padded_accuracy": report.padded_accuracy,
-        "errors": dict(report.errors),
-        "seen": report.seen and _count_facts(report.seen),
-        "unseen": report.unseen and _count_facts(report.unseen),
-        "sentences": report.n_sentences,
-        "tokens": report.n_tokens,
-    }
+    from ner_core.scores.report import report_to_dict
+
+    facts = report_to_dict(report)
+    for name in ("overall", "seen", "unseen"):
+        facts[name] = facts[name] and _with_ratios(facts[name])
+    facts["by_label"] = {label: _with_ratios(counts) for label, counts in facts["by_label"].items()}
+    facts |= {name: getattr(report, name) for name in ("macro_f1", "token_accuracy", "padded_accuracy")}
+    return facts | {"sentences": facts.pop("n_sentences"), "tokens": facts.pop("n_tokens")}
 
 
-def _count_facts(counts: Counts) -> dict:
-    ratios = {"precision": counts.precision, "recall": counts.recall, "f1": counts.f1}
-    return {**ratios, "tp": counts.tp, "fp": counts.fp, "fn": counts.fn}
+def _with_ratios(stored: dict) -> dict:
+    counts = Counts(**stored)
+    return {"precision": counts.precision, "recall": counts.recall, "f1": counts.f1, **stored}
 
 
 def _print_report(facts: dict) -> None:
@@ -355,9 +330,9 @@ def _bunches(lines: Iterable[str]) -> Iterator[list[str]]:
 def show_runs(chosen: argparse.Namespace) -> int:
     """Print the stored runs and their states, newest first."""
     from ner_core.tagger.store import list_models
-    from ner_core.training.runs import home, list_runs
+    from ner_core.training.runs import list_runs, model_roots
 
-    scores = {info.folder.parent.name: info.f1 for info in list_models(home() / "runs")}
+    scores = {info.folder.parent.name: info.f1 for info in list_models(model_roots()[-1])}
     rows = [
         {
             "id": run.id,
@@ -382,9 +357,9 @@ def show_runs(chosen: argparse.Namespace) -> int:
 def show_models(chosen: argparse.Namespace) -> int:
     """Print the stored taggers; those that cannot be opened are named on stderr with the reason."""
     from ner_core.tagger.store import broken_models, list_models
-    from ner_core.training.runs import PROJECT, home
+    from ner_core.training.runs import model_roots
 
-    roots = [PROJECT / "models", home() / "models", home() / "runs"]
+    roots = model_roots()
     rows = [
         {
             "folder": str(info.folder),
@@ -550,24 +525,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _say("Broken off.")
         return 1
-    except (UploadError, BadInput) as problem:
+    except InputError as problem:
         _say(str(problem))
         return 2
     except Exception as problem:
-        _say(_one_line(problem))
-        return 2 if isinstance(problem, ValueError) and _is_ours(problem) else 1
+        from ner_core.training.worker import explain
 
-
-def _is_ours(problem: Exception) -> bool:
-    """Whether one of our own checks refused what was given (all of these raise with "Received:" or StoreError)."""
-    return type(problem).__name__ in ("StoreError", "RunError") or "Received:" in str(problem)
-
-
-def _one_line(problem: Exception) -> str:
-    from ner_core.training.worker import explain
-
-    text = explain(problem)
-    return text.split(" Details stand in worker.log")[0]
+        _say(explain(problem))
+        return 1
 
 
 if __name__ == "__main__":

@@ -112,5 +112,9 @@ elif setting:
     if done:
         show(setting, done)
 widgets.code_shown(
-    "scores.report:evaluate", "scores.report:score", "scores.honesty:judge", "scores.errors:pair_entities", "scores.tokens:token_report"
+    "scores.report:evaluate",
+    "scores.report:score",
+    "scores.honesty:judge",
+    "scores.errors:pair_entities",
+    "scores.tokens:token_report",
 )

@@ -4,8 +4,7 @@ import time
 
 import streamlit as st
 
-from ner_core.training import jobs
-from ner_core.training.runs import Run, RunError, list_runs, rename
+from ner_core.training.runs import ACTIVE_STATES, Run, RunError, list_runs, rename
 from pages._ui import navigation, session, train_live, widgets
 from pages._ui.widgets import duration, number, percent, plain
 
@@ -18,11 +17,12 @@ AT_ONCE = 20  # runs shown before "Show more"
 def show_runs(is_live: bool) -> None:
     """The list, newest first."""
     runs = list_runs()
-    if is_live and not any(run.is_active for run in runs):
+    states = {run.id: run.state for run in runs}  # once: it may change between two looks
+    if is_live and not any(state in ACTIVE_STATES for state in states.values()):
         st.rerun()
     shown = session.recall("runs_shown", AT_ONCE)
     for run in runs[:shown]:
-        show_row(run)
+        show_row(run, states[run.id])
     if len(runs) > shown:
         st.button(
             f"Show {min(AT_ONCE, len(runs) - shown)} more of {number(len(runs))}",
@@ -32,9 +32,9 @@ def show_runs(is_live: bool) -> None:
         )
 
 
-def show_row(run: Run) -> None:
+def show_row(run: Run, state: str) -> None:
     """One run: what it is, how it went, what can be done with it."""
-    state = run.state
+    is_active = state in ACTIVE_STATES
     with st.container(border=True, gap="xsmall", key=f"run_{run.id}"):
         st.markdown(f"**{plain(run.name)}** · {train_live.STATES[state]}")
         st.caption(plain(" · ".join(facts(run, state))))
@@ -42,23 +42,23 @@ def show_row(run: Run) -> None:
             if st.button("Open", key=f"open_{run.id}"):
                 session.choose_run(run.id)
                 navigation.go("train")
-            if run.is_active:
+            if is_active:
                 st.button(
                     "Stop",
                     key=f"stop_{run.id}",
-                    on_click=jobs.stop_run,
+                    on_click=train_live.stop,
                     args=(run.id,),
                     disabled=state == "stopping",
                     help="Ends after the current step; the best epoch so far is kept.",
                 )
-            if run.best and not run.is_active:
+            if run.best and not is_active:
                 if st.button("Evaluate", key=f"evaluate_{run.id}"):
                     train_live.use(run)
                     session.choose_corpus(run.config.corpus)
                     navigation.go("evaluate")
                 train_live.keep_box(run)
             rename_box(run)
-            delete_box(run)
+            delete_box(run, is_active)
 
 
 def facts(run: Run, state: str) -> list[str]:
@@ -70,7 +70,7 @@ def facts(run: Run, state: str) -> list[str]:
         found.append(
             f"entity F1 {percent(dev.f1)} on {number(dev.overall.n_gold)} names of dev (epoch {record.best.epoch})"
         )
-    elif state not in ("waiting", "starting", "running", "stopping"):
+    elif state not in ACTIVE_STATES:
         found.append("no epoch was finished")
     if record.seconds:
         found.append(duration(record.seconds))
@@ -87,24 +87,24 @@ def take_name(run_id: str) -> None:
     """The callback of Save: what stands in the box now, also where the page has not run since it was typed."""
     try:
         rename(run_id, session.look(f"name_{run_id}", ""))
-    except (RunError, OSError) as problem:
+    except RunError as problem:
         session.remember("runs_problem", str(problem))
+    except OSError as problem:
+        session.remember("runs_problem", widgets.cannot_write("The name was not saved", problem))
 
 
-def delete_box(run: Run) -> None:
+def delete_box(run: Run, is_active: bool) -> None:
     with st.popover("Delete"):
-        going = " It is stopped first." if run.is_active else ""
+        going = " It is stopped first." if is_active else ""
         st.markdown(f"Its curves and its model go for good.{going} Models you kept from it stay.")
         st.button("Delete this run", key=f"delete_{run.id}", on_click=train_live.remove, args=(run.id,))
 
 
 widgets.page_header("Runs", "Every training that was started here, also those that are still going on.")
-if problem := session.recall("runs_problem"):
-    widgets.error_sentence(problem)
-    session.remember("runs_problem", None)
+train_live.show_problem()
 if not (known := list_runs()):
     widgets.empty_state(
-        "Nothing has been trained yet. The shipped corpus takes about a minute.", "Train a tagger", page="train"
+        "Nothing has been trained yet. The shipped corpus takes under a minute.", "Train a tagger", page="train"
     )
 elif any(run.is_active for run in known):
     st.fragment(show_runs, run_every=EVERY_SECONDS)(is_live=True)

@@ -51,14 +51,18 @@ def start(config) -> None:
     """Hand the run to a process of its own and show it."""
     try:
         run_id = jobs.start_run(config)
-    except (jobs.JobError, OSError) as problem:
+    except jobs.JobError as problem:
         widgets.error_sentence(problem)
+        return
+    except OSError as problem:
+        widgets.error_sentence(widgets.cannot_write("The training cannot be started", problem))
         return
     session.choose_run(run_id)
     st.rerun()
 
 
 widgets.page_header("Train", "A network reads the marked sentences again and again until it marks names by itself.")
+train_live.show_problem()
 if session.run_id():
     show_run(session.run_id())
 else:

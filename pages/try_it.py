@@ -1,8 +1,10 @@
 """Try: any text, the entities the model in use finds in it, how sure it is, and what it cannot know."""
 
+from functools import partial
+
 import streamlit as st
 
-from ner_core.records import Prediction, Tagger
+from ner_core.records import Prediction, Tagger, percent
 from pages._ui import navigation, session, widgets
 
 navigation.guard()
@@ -79,7 +81,7 @@ def cut(text: str) -> str:
 def show_found(prediction: Prediction, labels: tuple[str, ...]) -> float:
     """The text with its entities, the threshold and what was found; returns the threshold."""
     result = st.container()
-    percent = st.slider(
+    chosen = st.slider(
         "Show names from this confidence on",
         0,
         100,
@@ -91,7 +93,7 @@ def show_found(prediction: Prediction, labels: tuple[str, ...]) -> float:
         persist_state="session",
         help="How sure the model is: the probability of exactly this name with exactly this label.",
     )
-    threshold = percent / 100
+    threshold = chosen / 100
     with result:
         with st.container(border=True):
             widgets.entity_html(prediction, labels=labels, threshold=threshold, large=len(prediction.text) < 600)
@@ -109,7 +111,7 @@ def in_words(prediction: Prediction, threshold: float) -> str:
     found = "No name" if not n else "One name" if n == 1 else f"{n:,} names"
     parts = [f"{found} in {len(prediction.tokens):,} tokens."]
     if hidden:
-        parts.append(f"{hidden:,} less sure than {threshold:.0%} {'is' if hidden == 1 else 'are'} not marked.")
+        parts.append(f"{hidden:,} less sure than {percent(threshold, 0)} {'is' if hidden == 1 else 'are'} not marked.")
     if prediction.unknown:
         n_words = len({prediction.tokens[i].text for i in prediction.unknown})
         words = "One word" if n_words == 1 else f"{n_words:,} words"
@@ -128,7 +130,7 @@ def show_tables(prediction: Prediction) -> None:
                 "name": [entity["text"] for entity in found],
                 "label": [entity["label"] for entity in found],
                 "meaning": [label_words(entity["label"]) for entity in found],
-                "how sure": [f"{entity['confidence']:.1%}" for entity in found],
+                "how sure": [percent(entity["confidence"]) for entity in found],
                 "characters": [f"{entity['start']}–{entity['end']}" for entity in found],
             },
             hide_index=True,
@@ -166,7 +168,7 @@ def show_limits(tagger: Tagger, labels: tuple[str, ...]) -> None:
 
 
 def rarely_found(tagger: Tagger, labels: tuple[str, ...]) -> list[str]:
-    """The labels whose recall on the model's own dev part was below one half, where its card tells."""
+    """The labels of which it found less than half when it was measured, where its card holds the counts by label."""
     lines = []
     for label, counts in (tagger.card.get("by_label") or {}).items():
         n_gold = counts.get("tp", 0) + counts.get("fn", 0)
@@ -177,17 +179,19 @@ def rarely_found(tagger: Tagger, labels: tuple[str, ...]) -> list[str]:
     return lines
 
 
-def show_sharing(prediction: Prediction, text: str) -> None:
+def show_sharing(prediction: Prediction, text: str, labels: tuple[str, ...], threshold: float) -> None:
     """Downloads, and a link that holds the text."""
     from ner_core.show import export
 
     with st.container(horizontal=True):
         with st.popover("Download"):
+            if any(confidence < threshold for confidence in prediction.confidences):
+                st.caption(f"The files hold all names, also those less sure than {percent(threshold, 0)}.")
             for label, name, mime, write in (
                 ("JSONL, with character positions", "entities.jsonl", "application/jsonl", export.to_jsonl),
                 ("CoNLL, a token and its tag a line", "entities.conll", "text/plain", export.to_conll),
                 ("CSV, for spreadsheets", "entities.csv", "text/csv", export.to_csv),
-                ("HTML, a page to show", "entities.html", "text/html", export.html_page),
+                ("HTML, a page to show", "entities.html", "text/html", partial(export.html_page, labels=labels)),
             ):
                 st.download_button(
                     label,
@@ -223,8 +227,8 @@ if not typed.strip():
 
 labels = widgets.labels_of(tagger)
 prediction = read(tagger, cut(typed))
-show_found(prediction, labels)
-show_sharing(prediction, typed)
+threshold = show_found(prediction, labels)
+show_sharing(prediction, typed, labels, threshold)
 show_tables(prediction)
 show_limits(tagger, labels)
 widgets.code_shown("tagger.predict:predict", "tagger.predict:tag_rows", "show.highlight:to_html")

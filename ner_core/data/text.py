@@ -38,10 +38,11 @@ _CLOSERS = frozenset(["'", '"', "''", "’", "”", "»", ")", "]", "}"])
 _LINE_BREAK = re.compile(r"\r\n|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 
 # Words that open a sentence after an abbreviation: "She left the U.S. The war went on."
-_OPENERS = frozenset(
-    "A After All An And As At But For He Her His How However I If In It Its Many Mr. Mrs. Ms. My On Our She Some "
-    "That The Their Then There These They This Those We What When Where Who Why You".split()  # noqa: SIM905 (a list has a line a word)
-)
+_OPENING = """
+A After All An And As At But For He Her His How However I If In It Its Many Mr. Mrs. Ms. My On Our She Some That The
+Their Then There These They This Those We What When Where Who Why You
+"""
+_OPENERS = frozenset(_OPENING.split())
 _TITLES = frozenset("Mr. Mrs. Ms. Dr. Prof. Gen. Lt. Col. Capt. Sgt. Brig. Maj. St. Rep. Sen. Gov. vs. No.".split())  # noqa: SIM905
 _ABBREVIATIONS = ("Lt.", "Col.", "Capt.", "Sgt.", "Brig.", "Maj.", "Cong.", "Gov.", "Sen.", "Prof.", "Sept.")
 

@@ -61,7 +61,9 @@ def judge(card: Mapping, corpus: Corpus, part: str) -> Judgement:
         return _of_strange(trained_on, learned, corpus, part)
     name, role = found
     if role == "train":
-        told = f"The model has learned from these very sentences (train part of {name}): the scores say what it remembers."
+        told = (
+            f"The model has learned from these very sentences (train part of {name}): the scores say what it remembers."
+        )
         return Judgement(False, told)
     if role == "dev":
         told = f"Not learned from, but the best epoch was chosen on these sentences (dev part of {name}): a little flattering."

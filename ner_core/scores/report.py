@@ -127,9 +127,9 @@ def report_from_dict(plain: Mapping) -> Report:
     >>> report_from_dict(report_to_dict(report)) == report
     True
     """
-    counts = {name: plain[name] and Counts(**plain[name]) for name in ("overall", "seen", "unseen")}
+    counts = {name: plain.get(name) and Counts(**plain[name]) for name in ("overall", "seen", "unseen")}
     by_label = {label: Counts(**values) for label, values in plain["by_label"].items()}
-    return Report(**{**plain, **counts, "by_label": by_label, "errors": dict(plain["errors"])})
+    return Report(**{**plain, **counts, "by_label": by_label, "errors": dict(plain.get("errors", {}))})
 
 
 def _counts_to_dict(counts: Counts) -> dict[str, int]:

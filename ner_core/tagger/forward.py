@@ -43,6 +43,7 @@ Weights = Mapping[str, np.ndarray]
 SHUT = np.float32(-1e4)  # a gate that lets nothing through: sigmoid(-1e4) is exactly 0
 FORBIDDEN = -1e4  # a score that no path survives
 TINY = 1e-300
+ACTIVATIONS = ("linear", "relu", "softmax")
 
 # --- from ids to scores --------------------------------------------------------
 

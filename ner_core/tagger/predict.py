@@ -177,7 +177,7 @@ def _notes(
     """Say what the tutorial's own code would have done where ours answers all the same."""
     config, notes = tagger.encoder.config, []
     if unknown and config.unknown == "none":
-        words = ", ".join(dict.fromkeys(tokens[i].text for i in unknown[:5]))
+        words = _first_words([tokens[i].text for i in unknown])
         if config.tokenizer == "words":
             notes.append(
                 f"The tutorial's code stops here with KeyError at words it has not seen ({words}). "
@@ -187,10 +187,23 @@ def _notes(
             notes.append(
                 f"The tutorial's Tokenizer drops these words without a word of warning: {words}. They are tagged O."
             )
-    longest = max((len(sentence) for sentence in sentences), default=0)
-    if tagger.encoder.max_length and longest > tagger.encoder.max_length:
+    most = tagger.encoder.max_length
+    long = [len(sentence) for sentence in sentences if most and len(sentence) > most]
+    if long:
+        which = f"this one has {long[0]}" if len(sentences) == 1 else f"{len(long)} here are longer, up to {max(long)}"
         notes.append(
-            f"The tutorial keeps only the last {tagger.encoder.max_length} words of a sentence; this one has {longest}. "
-            "This answer reads it in several rows, so that no word is lost."
+            f"The tutorial keeps only the last {most} words of a sentence; {which}. "
+            "This answer reads them in several rows, so that no word is lost."
         )
     return tuple(notes)
+
+
+def _first_words(words: Sequence[str], n: int = 5) -> str:
+    """Name the first `n` different words, and say how many more there are.
+
+    >>> _first_words(["Ada", "fog", "Ada"]), _first_words("a b c d e f g".split())
+    ('Ada, fog', 'a, b, c, d, e and 2 more')
+    """
+    different = list(dict.fromkeys(words))
+    more = f" and {len(different) - n} more" if len(different) > n else ""
+    return ", ".join(different[:n]) + more

@@ -21,7 +21,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ner_core.records import Corpus, EncodingConfig, Layer, NetworkConfig, SplitConfig, Tagger, TrainConfig
+from ner_core.data.corpus import resplit
+from ner_core.records import Corpus, EncodingConfig, InputError, Layer, NetworkConfig, SplitConfig, Tagger, TrainConfig
 from ner_core.tagger.encode import fit_encoder
 
 
@@ -602,9 +603,9 @@ def recipe(name: str, published: bool = False) -> Recipe:
     Raises ValueError for a name that is none, or for the published form of our own.
     """
     if name not in RECIPE_NAMES:
-        raise ValueError(f"No recipe is called so; there are {', '.join(RECIPE_NAMES)}. Received: {name!r}.")
+        raise InputError(f"No recipe is called so; there are {', '.join(RECIPE_NAMES)}. Received: {name!r}.")
     if (name, published) not in RECIPES:
-        raise ValueError(f"{name} is ours and has no published form: leave `published` out. Received: published=True.")
+        raise InputError(f"{name} is ours and has no published form: leave `published` out. Received: published=True.")
     return RECIPES[name, published]
 
 
@@ -687,12 +688,12 @@ def resize(base: Recipe, **settings: float) -> Recipe:
 
 def _check_bound(name: str, value: float) -> None:
     if name not in BOUNDS:
-        raise ValueError(f"No hyperparameter is called so; there are {', '.join(BOUNDS)}. Received: {name!r}.")
+        raise InputError(f"No hyperparameter is called so; there are {', '.join(BOUNDS)}. Received: {name!r}.")
     bound = BOUNDS[name]
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not is_number or not bound.low <= value <= bound.high or (bound.is_whole and value != int(value)):
         kind = "a whole number" if bound.is_whole else "a number"
-        raise ValueError(
+        raise InputError(
             f"{bound.words} ({name}) must be {kind} from {bound.low:g} to {bound.high:g}. Received: {value!r}."
         )
 
@@ -716,7 +717,7 @@ def suited(base: Recipe, corpus: Corpus) -> Recipe:
 def new_tagger(corpus: Corpus, base: Recipe) -> Tagger:
     """Build an untrained tagger: vocabularies from the corpus, a network of fitting size, no weights.
 
-    A published recipe wants its own split first: `resplit(corpus, base.split)`.
+    A published recipe wants its own split first: `deal(corpus, base)`.
     """
     encoder = fit_encoder(corpus, base.encoding)
     sizes = (("word", encoder.n_word_ids), *((name, len(values)) for name, values in encoder.feature_values.items()))
@@ -740,3 +741,14 @@ def is_gmb(corpus: Corpus) -> bool:
 def figures_apply(base: Recipe, corpus: Corpus) -> bool:
     """Tell whether a tutorial's published figures were read on this corpus; those on ner.csv never are."""
     return base.corpus == "GMB" and is_gmb(corpus)
+
+
+def deal(corpus: Corpus, base: Recipe) -> Corpus:
+    """Return the corpus in the parts that `base` is trained and scored on.
+
+    A published recipe's tutorial has a split of its own; a mended one keeps the corpus' parts. Parts that came
+    as files are never dealt afresh.
+    """
+    if base.split is None or not base.is_published or corpus.has_given_parts:
+        return corpus
+    return resplit(corpus, base.split)

@@ -29,6 +29,7 @@ import json
 import math
 import os
 import re
+import secrets
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -37,8 +38,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ner_core.records import EncodingConfig, Layer, NetworkConfig, Tagger
-from ner_core.tagger.encode import encoder_from_dict, encoder_to_dict
+from ner_core.records import EncodingConfig, InputError, Layer, NetworkConfig, Tagger
+from ner_core.tagger.encode import FEATURES, Encoder, encoder_from_dict, encoder_to_dict
+from ner_core.tagger.forward import ACTIVATIONS
 from ner_core.tagger.networks import weight_shapes
 
 VERSION = 1
@@ -51,25 +53,33 @@ MAX_WEIGHTS = 100_000_000  # numbers, 400 MB
 _HEADER_ROOM = 1024  # bytes a member of the archive may need beside its numbers
 
 
-class StoreError(ValueError):
+class StoreError(InputError):
     """A stored tagger is missing, damaged, hostile or too new; the message says which and what to do."""
 
 
 # --- files that appear whole or not at all ------------------------------------------
 
 
-def write_file(path: str | Path, data: bytes) -> None:
-    """Replace the file `path` by `data` in one step that a crash cannot cut in two."""
+def write_file(path: str | Path, data: bytes, *, is_durable: bool = True) -> None:
+    """Replace the file `path` by `data` in one step that a crash cannot cut in two.
+
+    Any number of threads and processes may do so at once: the last one wins. A file that need not
+    survive a power cut (`is_durable=False`) is written without waiting for the disk.
+    """
     path = Path(path)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")  # nobody else's, not even a thread's
     try:
-        _write_and_sync(temporary, data)
+        if is_durable:
+            _write_and_sync(temporary, data)
+        else:
+            temporary.write_bytes(data)
         move_file(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    if is_durable:
+        sync_folder(path.parent)
 
 
 def move_file(source: Path, target: Path) -> None:
@@ -230,6 +240,7 @@ def _load(folder: Path, manifest_bytes: bytes) -> Tagger:
     vocabulary = _check_vocabulary(_parse_json(_read(folder, "vocab.json", manifest), "vocab.json"), network)
     encoder = encoder_from_dict({**encoder_part, **vocabulary})
     _check_ids(encoder, network)
+    _check_tags(encoder)
     room = sum(4 * math.prod(shape) + _HEADER_ROOM for shape in shapes.values()) + _HEADER_ROOM
     weights = _unpack_weights(_read(folder, "weights.npz", manifest, limit=room), shapes)
     return Tagger(encoder, network, weights, model["temperature"], model["card"])
@@ -441,7 +452,7 @@ _LAYER = _record(
         "width": _integer(0, 4096),
         "rate": _number(0, 0.99),
         "recurrent_rate": _number(0, 0.99),
-        "activation": _one_of("linear", "relu", "tanh", "sigmoid", "softmax", "gelu", "elu", "selu", "silu"),
+        "activation": _one_of(*ACTIVATIONS),
         "kernel_size": _integer(1, 31),
         "features": _list_of(_pair, 32),
     },
@@ -459,9 +470,17 @@ _NETWORK = _record(
 _ENCODING = _record(
     EncodingConfig,
     {
+        "vocabulary_from": _one_of("train", "train+dev", "all"),
+        "tokenizer": _one_of("words", "keras lists", "keras text"),
+        "order": _one_of("frequency", "arbitrary"),
+        "tag_order": _one_of("labels", "sorted", "arbitrary", "pieces"),
+        "unknown": _one_of("unk", "none"),
+        "pad_side": _one_of("post", "pre"),
+        "pad_word": _one_of("<pad>", "first word", "last word"),
+        "pad_tag": _one_of("ignored", "O", "first tag"),
         "first_id": _integer(0, 16),
         "min_count": _integer(0, 1_000_000),
-        "features": _list_of(_name, 32),
+        "features": _list_of(_one_of(*FEATURES), len(FEATURES)),
         "max_length": _integer(0, 100_000, optional=True),
         "is_masked": _flag,
     },
@@ -535,7 +554,7 @@ def _check_vocabulary(stored: object, network: NetworkConfig) -> dict:
         "words": _list_of(_word, sizes.get("word", 0), least=1)(stored.get("words"), "vocab.json: words"),
         "tags": _list_of(_word, network.n_tags, least=1)(stored.get("tags"), "vocab.json: tags"),
         "feature_values": {
-            _name(name, "vocab.json: feature_values"): _list_of(_word, sizes.get(name, 0))(
+            _one_of(*FEATURES)(name, "vocab.json: feature_values"): _list_of(_word, sizes.get(name, 0), least=2)(
                 values, f"vocab.json: {name}"
             )
             for name, values in features.items()
@@ -543,7 +562,7 @@ def _check_vocabulary(stored: object, network: NetworkConfig) -> dict:
     }
 
 
-def _check_ids(encoder: object, network: NetworkConfig) -> None:
+def _check_ids(encoder: Encoder, network: NetworkConfig) -> None:
     """Every id the encoder can give must have a row in the network's tables."""
     sizes = dict(network.sizes)
     if encoder.n_word_ids > sizes["word"]:
@@ -553,6 +572,15 @@ def _check_ids(encoder: object, network: NetworkConfig) -> None:
     asked = {name for layer in network.layers for name, _ in layer.features}
     if not asked <= set(encoder.feature_values):
         raise StoreError(f"vocab.json lacks the features {', '.join(sorted(asked - set(encoder.feature_values)))}.")
+
+
+def _check_tags(encoder: Encoder) -> None:
+    """Decoding needs each tag once and, but for tags in pieces, the tag `O`."""
+    if len(set(encoder.tags)) != len(encoder.tags):
+        raise StoreError("vocab.json: tags should each stand once. Take another copy of the model.")
+    needs_o = encoder.config.tag_order != "pieces" or encoder.config.pad_tag == "O"
+    if needs_o and "O" not in encoder.tags:
+        raise _refuse("vocab.json: tags", "a list with the tag O", list(encoder.tags))
 
 
 def _parse_json(data: bytes, what: str) -> object:

@@ -22,17 +22,9 @@ import threading
 import time
 from pathlib import Path
 
-from ner_core.tagger.store import move_file, write_file
-from ner_core.training.runs import (
-    PROJECT,
-    Run,
-    RunConfig,
-    create_run,
-    home,
-    identify,
-    is_alive,
-    request_stop,
-)
+from ner_core.tagger.store import write_file
+from ner_core.training.machine import free_memory_mb, identify, is_alive
+from ner_core.training.runs import PROJECT, Run, RunConfig, create_run, home, run_folder_of
 from ner_core.training.worker import claim, has_free_place, waiting_tickets
 
 MIN_DISK_MB = 200  # free space below which no run is started
@@ -52,10 +44,15 @@ class JobError(RuntimeError):
 def start_run(config: RunConfig) -> str:
     """Start (or queue) the training that `config` describes; returns the run's id at once.
 
-    Raises JobError where the disk is nearly full.
+    Raises JobError where the disk is nearly full, nothing can be stored, or no process can be had.
     """
-    _check_disk()
-    run = create_run(config)
+    try:
+        _check_disk()
+        run = create_run(config)
+    except OSError as problem:
+        raise JobError(
+            f"The run cannot be stored ({problem.strerror}). Make room, or choose NER_LAB_HOME anew."
+        ) from None
     if not _give_to_standby(run):
         try:
             _start_worker(run)
@@ -66,8 +63,11 @@ def start_run(config: RunConfig) -> str:
 
 
 def stop_run(run_id: str) -> None:
-    """End the run after its current step and keep its best; one that still waits ends at once."""
-    request_stop(run_id)
+    """End the run after its current step and keep its best; one that still waits ends at once.
+
+    Raises RunError where there is no such run (any more).
+    """
+    (run_folder_of(run_id) / "stop").touch()
 
 
 def place_in_queue(run_id: str) -> int | None:
@@ -95,7 +95,8 @@ def _note_worker(folder: Path, pid: int) -> None:
     """Say who works on the run before that process can say so itself."""
     identity = identify(pid)
     if identity["start"] is not None and not (folder / "worker.json").exists():
-        write_file(folder / "worker.json", json.dumps(identity).encode())
+        with contextlib.suppress(OSError):  # it says so itself in a moment
+            write_file(folder / "worker.json", json.dumps(identity).encode())
 
 
 def _start(arguments: list[str], log) -> subprocess.Popen:
@@ -125,13 +126,20 @@ def ensure_standby(corpus: str | None = None) -> bool:
     """See that one worker stands by with TensorFlow loaded; returns whether one does or will.
 
     Pages call this whenever they are shown, which also keeps it alive. `corpus` is the id that will
-    probably be trained on next: it is read ahead. Where memory is short, or `NER_LAB_STANDBY=0`, nobody stands by.
+    probably be trained on next: it is read ahead. Where memory is short, the disk is full, no process can be
+    had, or `NER_LAB_STANDBY=0`, nobody stands by: a convenience is missing, and nothing is raised.
     """
     if os.environ.get("NER_LAB_STANDBY") == "0":
         return False
-    root = _standby_root()
+    try:
+        return _see_to_standby(_standby_root(), corpus)
+    except OSError:
+        return False
+
+
+def _see_to_standby(root: Path, corpus: str | None) -> bool:
     root.mkdir(parents=True, exist_ok=True)
-    _write_text(root / "asked", str(time.monotonic()))
+    write_file(root / "asked", str(time.monotonic()).encode(), is_durable=False)
     with _starting:
         folder = _living_standby()
         if folder is None:
@@ -144,32 +152,22 @@ def ensure_standby(corpus: str | None = None) -> bool:
                 child = _start(["--standby", str(folder)], log)
             _note_worker(folder, child.pid)
         if corpus is not None:
-            _write_text(folder / "wish.json", json.dumps({"corpus": corpus}))
+            write_file(folder / "wish.json", json.dumps({"corpus": corpus}).encode(), is_durable=False)
     return True
-
-
-def is_standby_ready() -> bool:
-    """Tell whether a worker with TensorFlow loaded waits for a run."""
-    folder = _living_standby()
-    return folder is not None and (folder / "ready").exists()
-
-
-def end_standby() -> None:
-    """Tell the standby to end and give its memory back."""
-    folder = _living_standby()
-    if folder is not None:
-        (folder / "end").touch()
 
 
 def _give_to_standby(run: Run) -> bool:
     """Hand the run to the standby where one is ready and a place is free."""
     folder = _living_standby()
-    if folder is None or not (folder / "ready").exists() or not has_free_place():
+    if folder is None or not (folder / "ready").exists():
         return False
-    write_file(run.folder / "worker.json", (folder / "worker.json").read_bytes())
-    if claim(folder, run.folder):
-        return True
-    (run.folder / "worker.json").unlink()  # somebody else was quicker
+    with contextlib.suppress(OSError):  # some file systems cannot hand over: the run gets a process of its own
+        if not has_free_place():
+            return False
+        write_file(run.folder / "worker.json", (folder / "worker.json").read_bytes())
+        if claim(folder, run.folder):
+            return True
+    (run.folder / "worker.json").unlink(missing_ok=True)  # also where somebody else was quicker
     return False
 
 
@@ -180,7 +178,7 @@ def _standby_root() -> Path:
 def _living_standby() -> Path | None:
     """The folder of the standby that is loading or ready (not one that has its job)."""
     for folder in _standby_root().glob("[0-9a-f]*"):
-        if (folder / "job.json").exists() or (folder / "end").exists():
+        if (folder / "job.json").exists():
             continue
         with contextlib.suppress(OSError, ValueError):
             if is_alive(json.loads((folder / "worker.json").read_text())):
@@ -194,34 +192,3 @@ def _sweep(root: Path) -> None:
         with contextlib.suppress(OSError, ValueError):
             if folder.is_dir() and not is_alive(json.loads((folder / "worker.json").read_text())):
                 shutil.rmtree(folder, ignore_errors=True)
-
-
-def _write_text(path: Path, text: str) -> None:
-    """Replace a small file that need not survive a power cut."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
-    temporary.write_text(text)
-    move_file(temporary, path)
-
-
-def free_memory_mb() -> int:
-    """Memory that can be used now, in MB; a container's own limit counts. Unknown = plenty."""
-    free = _kilobytes("/proc/meminfo", "MemAvailable:") // 1024
-    limit, used = _bytes("/sys/fs/cgroup/memory.max"), _bytes("/sys/fs/cgroup/memory.current")
-    if limit is not None and used is not None:
-        free = min(free, (limit - used) // 2**20)
-    return free
-
-
-def _kilobytes(path: str, name: str) -> int:
-    try:
-        lines = Path(path).read_text().splitlines()
-    except OSError:
-        return 1 << 40
-    return next((int(line.split()[1]) for line in lines if line.startswith(name)), 1 << 40)
-
-
-def _bytes(path: str) -> int | None:
-    try:
-        return int(Path(path).read_text())
-    except (OSError, ValueError):  # absent, or "max"
-        return None

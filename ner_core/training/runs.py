@@ -28,30 +28,29 @@ import os
 import re
 import secrets
 import shutil
-import signal
-import subprocess
-import sys
 import time
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from ner_core import records
-from ner_core.records import Corpus, Counts, Event, Report, RunEnded, TrainConfig
-from ner_core.tagger.store import write_file
+from ner_core.records import Corpus, Event, InputError, RunEnded, TrainConfig
+from ner_core.scores.report import report_from_dict
+from ner_core.tagger.store import StoreError, load_tagger, save_tagger, write_file
+from ner_core.training.machine import end_process, is_alive, wait_until_gone
 
 PROJECT = Path(__file__).resolve().parents[2]
 STALL_SECONDS = 15.0  # a heartbeat older than this: the process hangs
 STOP_SECONDS = 5.0  # so long a run that is deleted may take to end by itself
 START_SECONDS = 30.0  # a run without any process is "starting" for so long
+LATEST = 1e11  # seconds since 1970 that a calendar can still show
 
 ACTIVE_STATES = ("waiting", "starting", "running", "stopping", "stalled")
 _STATE_OF_REASON = {"stopped": "stopped", "diverged": "diverged", "failed": "failed"}
 
 
-class RunError(ValueError):
+class RunError(InputError):
     """A run or stored corpus is unknown or cannot be used; the message says what to do."""
 
 
@@ -60,9 +59,13 @@ def home() -> Path:
     return Path(os.environ.get("NER_LAB_HOME") or PROJECT / ".ner_lab").expanduser().absolute()
 
 
-def available_cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def model_roots() -> tuple[Path, Path, Path]:
+    """The folders that hold taggers: those that ship, those a person kept, those of runs.
+
+    Those that ship stand in `NER_LAB_MODELS`, or in `models` beside the app.
+    """
+    shipped = Path(os.environ.get("NER_LAB_MODELS") or PROJECT / "models").expanduser().absolute()
+    return shipped, home() / "models", home() / "runs"
 
 
 # --- events as JSON ---------------------------------------------------------------
@@ -115,22 +118,13 @@ def _from_plain(kind: type, stored: Mapping) -> object:
         if part.type == "float" and value is None:
             value = math.nan
         elif part.type == "Report":
-            value = _report(value)
+            value = report_from_dict(value)
         elif part.type.startswith("TrainConfig") and value is not None:
             value = _from_plain(TrainConfig, value)
         elif isinstance(value, list):
             value = tuple(value)
         values[part.name] = value
     return kind(**values)
-
-
-def _report(stored: Mapping) -> Report:
-    counts = {
-        name: None if stored.get(name) is None else Counts(**stored[name]) for name in ("overall", "seen", "unseen")
-    }
-    by_label = {label: Counts(**entry) for label, entry in stored["by_label"].items()}
-    numbers = {part.name: stored[part.name] for part in fields(Report) if part.type == "int" and part.name in stored}
-    return Report(by_label=by_label, errors=dict(stored.get("errors", {})), **counts, **numbers)
 
 
 # --- the event log ------------------------------------------------------------------
@@ -209,65 +203,6 @@ def _last_event(folder: Path) -> Event | None:
         return None
     events, _ = read_events(folder, max(0, size - 65_536))  # the first line may be cut: it is skipped as corrupt
     return events[-1] if events else None
-
-
-# --- processes: is the one that works on a run still there? ------------------------------
-
-
-@lru_cache(maxsize=1)
-def boot_id() -> str:
-    """A text that changes with every start of the machine ("" where the system tells none)."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return ""
-
-
-def identify(pid: int) -> dict:
-    """Describe a process so that another one with the same pid, or after a reboot, is told apart."""
-    return {"pid": pid, "start": process_start(pid), "boot": boot_id()}
-
-
-def is_alive(identity: Mapping) -> bool:
-    """Tell whether exactly this process still runs."""
-    start = process_start(identity.get("pid") or 0)
-    return start is not None and start == identity.get("start") and boot_id() == identity.get("boot")
-
-
-def process_start(pid: int) -> str | None:
-    """When the process started, in the system's own words; None where it is gone or a zombie."""
-    if not isinstance(pid, int) or pid <= 0:
-        return None
-    if sys.platform == "linux":
-        try:
-            status = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-        except OSError:
-            return None
-        return None if status[0] in "ZX" else status[19]
-    return _start_on_windows(pid) if os.name == "nt" else _start_by_ps(pid)
-
-
-def _start_by_ps(pid: int) -> str | None:
-    shown = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    status, _, start = shown.stdout.strip().partition(" ")
-    return None if not start or status.startswith("Z") else start.strip()
-
-
-def _start_on_windows(pid: int) -> str | None:
-    import ctypes
-
-    kernel = ctypes.windll.kernel32
-    kernel.OpenProcess.restype = ctypes.c_void_p
-    handle = kernel.OpenProcess(0x1000, False, pid)  # PROCESS_QUERY_LIMITED_INFORMATION
-    if not handle:
-        return None
-    try:
-        code, times = ctypes.c_ulong(), [ctypes.c_ulonglong() for _ in range(4)]
-        kernel.GetExitCodeProcess(ctypes.c_void_p(handle), ctypes.byref(code))
-        kernel.GetProcessTimes(ctypes.c_void_p(handle), *map(ctypes.byref, times))
-        return str(times[0].value) if code.value == 259 else None  # STILL_ACTIVE
-    finally:
-        kernel.CloseHandle(ctypes.c_void_p(handle))
 
 
 # --- runs ----------------------------------------------------------------------------------
@@ -354,11 +289,13 @@ def open_run(folder: Path) -> Run:
     if stored.get("version") != 1:
         raise RunError(f"The run {folder.name} was written by another version of NER Lab. Update it to open this run.")
     try:
-        config = _from_plain(RunConfig, stored)
-    except (TypeError, AttributeError) as problem:
+        config, created = _from_plain(RunConfig, stored), float(stored.get("created") or 0.0)
+        if not 0 <= created < LATEST:
+            raise ValueError(f"created is no time: {created:g}")
+    except (TypeError, AttributeError, ValueError, OverflowError) as problem:
         raise RunError(f"The run {folder.name} cannot be read: {problem}.") from None
     name = (_read_json(folder / "name.json") or {}).get("name") or f"{config.recipe} on {config.corpus_name}"
-    return Run(folder.name, folder, config, str(name), float(stored.get("created") or 0.0))
+    return Run(folder.name, folder, config, str(name), created)
 
 
 def list_runs() -> list[Run]:
@@ -400,32 +337,18 @@ def state(folder: str | Path) -> str:
     return "stopping" if (folder / "stop").exists() else beat.get("phase", "starting")
 
 
-def request_stop(run_id: str) -> None:
-    """Ask a run to end after its current step; what is best so far is kept."""
-    (run_folder_of(run_id) / "stop").touch()
-
-
 def delete_run(run_id: str) -> None:
     """Stop the run where it is active, then remove its folder."""
     folder = run_folder_of(run_id)
     identity = _read_json(folder / "worker.json")
     if identity is not None and is_alive(identity):
         (folder / "stop").touch()
-        if not _wait_until_gone(identity, STOP_SECONDS):
-            os.kill(identity["pid"], getattr(signal, "SIGKILL", signal.SIGTERM))
-            _wait_until_gone(identity, 5.0)
+        if not wait_until_gone(identity, STOP_SECONDS):
+            end_process(identity)
     hidden = folder.with_name(f".deleted-{folder.name}")
     folder.rename(hidden)  # gone from every list at once, however long the removal takes
-    shutil.rmtree(hidden, ignore_errors=True)
-
-
-def _wait_until_gone(identity: Mapping, seconds: float) -> bool:
-    end = time.monotonic() + seconds
-    while is_alive(identity):
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.05)
-    return True
+    for leftover in hidden.parent.glob(".deleted-*"):  # also of removals that were broken off
+        shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _age_seconds(path: Path) -> float:
@@ -441,6 +364,41 @@ def _read_json(path: Path) -> dict | None:
     except (OSError, ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
+
+
+# --- models a person keeps -------------------------------------------------------------------
+
+
+def keep_model(run: Run, name: str) -> Path:
+    """Copy the run's best tagger under a name, so that it outlives the run; returns its folder.
+
+    Raises RunError where the name is taken, or the tagger cannot be opened or stored.
+    """
+    _, root, _ = model_roots()
+    folder = root / folder_name(name)
+    try:
+        tagger = load_tagger(run.folder / "best")
+        root.mkdir(parents=True, exist_ok=True)
+        folder.mkdir()  # exclusive: of two who ask for one name at once, one is told
+    except FileExistsError:
+        raise RunError(f"A model called {folder.name!r} is kept already; choose another name.") from None
+    except (StoreError, OSError) as problem:
+        raise RunError(f"The model cannot be kept: {problem}") from None
+    tagger.card["name"] = " ".join(name.split())[:60]
+    try:
+        return save_tagger(tagger, folder)
+    except (StoreError, OSError) as problem:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise RunError(f"The model cannot be kept: {problem}") from None
+
+
+def folder_name(name: str) -> str:
+    r"""A name as a folder's: letters, digits and hyphens, never empty, never a path.
+
+    >>> folder_name("Newsroom, 4 epochs"), folder_name("../<b>"), folder_name("\u65b0\u805e")
+    ('newsroom-4-epochs', 'b', 'model')
+    """
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60] or "model"
 
 
 # --- corpora a person uploaded ------------------------------------------------------------------

@@ -42,7 +42,7 @@ from ner_core.scores.floors import floors
 from ner_core.scores.report import evaluate
 from ner_core.tagger import forward
 from ner_core.tagger.encode import Encoded, encode
-from ner_core.tagger.networks import Network, build_network
+from ner_core.tagger.networks import Network, batch_inputs, build_network
 from ner_core.tagger.predict import predict, tag_rows
 
 _ACCURACY_EVERY = 10  # steps; decoding a CRF's best path at every step would slow training
@@ -274,9 +274,8 @@ class _Totals:
 
 
 def _tensors(batch: Batch) -> dict[str, tf.Tensor]:
-    """Return a batch's arrays under the names the network reads."""
-    arrays = {"word": batch.word_ids, **batch.features}
-    return {**{name: tf.constant(ids) for name, ids in arrays.items()}, "mask": tf.constant(batch.mask)}
+    """Return a batch's arrays, under the names the network reads, as TensorFlow's."""
+    return {name: tf.constant(array) for name, array in batch_inputs(batch).items()}
 
 
 def _compile(network: Network, config: TrainConfig) -> tuple[Callable, Callable]:

@@ -7,7 +7,7 @@ folder. A file named `stop`, or SIGTERM, ends it after the current step; the bes
 
 Because TensorFlow takes seconds to import, one more process may stand by with everything loaded:
 `python -m ner_core.training.worker --standby FOLDER`. It writes `ready`, waits for `job.json`, and
-then works like any other. Whoever renames `ready` first has it, so it is given away only once.
+then works like any other. Whoever puts `job.json` there first has it, so it is given away only once.
 
 Source: the queue is a list of tickets in order of arrival and a lock a free place; the operating
 system drops a lock when its process ends, however it ends. Differs from a job server: there is none.
@@ -29,27 +29,17 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ner_core.records import Corpus, EpochDone, Event, RunEnded, Sentence, Span, StepDone, Tagger, TrainConfig
-from ner_core.tagger.store import StoreError, move_file, save_tagger, write_file
-from ner_core.training.runs import (
-    EventLog,
-    RunConfig,
-    available_cores,
-    home,
-    identify,
-    is_alive,
-    load_stored_corpus,
-    open_run,
-)
-
-if TYPE_CHECKING:
-    from ner_core.tagger.recipes import Recipe
+from ner_core.scores.report import report_to_dict
+from ner_core.tagger.store import StoreError, save_tagger, write_file
+from ner_core.training.machine import available_cores, identify, is_alive, take_lock
+from ner_core.training.runs import EventLog, RunConfig, home, load_stored_corpus, open_run
 
 STEPS_A_SECOND = 10  # so many StepDone events reach the log at most
 BEAT_SECONDS = 1.0
 POLL_SECONDS = 0.05
+UNFORESEEN = "Something went wrong that nobody foresaw"  # the beginning of such a message
 ORPHAN_SECONDS = 600.0  # a standby nobody asked after for so long ends
 
 Train = Callable[..., Iterator[Event]]
@@ -77,7 +67,7 @@ def run_folder(folder: str | Path, *, train: Train | None = None, corpus: tuple[
             ended = _work(folder, log, pulse, control, train, corpus)
         except BaseException as problem:  # also SystemExit and MemoryError: the person is told in any case
             _keep_traceback(folder)
-            ended = RunEnded("failed", 0, 0, time.monotonic() - started, explain(problem))
+            ended = RunEnded("failed", 0, 0, time.monotonic() - started, _explain_with_place(problem))
         with contextlib.suppress(OSError):  # a full disk: the state is derived without it
             log.write(ended)
         log.close()
@@ -111,21 +101,13 @@ def _work(
 
 def build(config: RunConfig, corpus: tuple[str, Corpus] | None = None) -> tuple[Tagger, Corpus, TrainConfig]:
     """Return what `config` asks for: the untrained tagger, the corpus in the recipe's split, how to train."""
-    from ner_core.tagger.recipes import new_tagger, recipe, resize
+    from ner_core.tagger.recipes import deal, new_tagger, recipe, resize
 
     chosen = resize(recipe(config.recipe, published=config.is_published), **config.hyperparameters)
     is_read = corpus is not None and corpus[0] == config.corpus
     read = corpus[1] if is_read else read_corpus(config.corpus)
     read = deal(read, chosen)
     return new_tagger(read, chosen), read, config.training or chosen.training
-
-
-def deal(corpus: Corpus, chosen: Recipe) -> Corpus:
-    """Split the corpus as a published recipe's tutorial does; parts given by files stay, and so do the mended ones."""
-    from ner_core.data.corpus import resplit
-
-    is_given = "given" in corpus.split
-    return resplit(corpus, chosen.split) if chosen.is_published and not is_given else corpus
 
 
 def read_corpus(name: str) -> Corpus:
@@ -168,8 +150,11 @@ def _save(tagger: Tagger, folder: Path, epoch: EpochDone, corpus: Corpus) -> Non
     if "fingerprints" not in tagger.card:
         tagger.card["fingerprints"] = fingerprints(corpus)
     dev = epoch.dev
-    scores = {"f1": dev.f1, "precision": dev.precision, "recall": dev.recall, "token_accuracy": dev.token_accuracy}
-    tagger.card |= {**scores, "scored_on": "dev", "epoch": epoch.epoch, "seconds": round(epoch.seconds, 2)}
+    tagger.card |= {"epoch": epoch.epoch, "seconds": round(epoch.seconds, 2)}
+    if dev.n_sentences:  # no score without sentences it was counted on
+        scores = {"f1": dev.f1, "precision": dev.precision, "recall": dev.recall, "token_accuracy": dev.token_accuracy}
+        by_label = report_to_dict(dev)["by_label"]
+        tagger.card |= {**scores, "scored_on": f"dev, {dev.n_sentences:,} sentences", "by_label": by_label}
     save_tagger(tagger, folder)
 
 
@@ -208,7 +193,15 @@ def explain(problem: BaseException) -> str:
         return "The memory is used up. Choose fewer words a step, a smaller network or a smaller corpus."
     if isinstance(problem, ValueError):  # ours say what, where and how to mend it
         return text or "A value could not be used."
-    return f"The training broke off ({name}: {text}). Details stand in worker.log in the run's folder."
+    if isinstance(problem, OSError) and problem.strerror:
+        return f"A file cannot be read or written: {problem.strerror}."
+    return f"{UNFORESEEN} ({name}: {text})."
+
+
+def _explain_with_place(problem: BaseException) -> str:
+    """The sentence for the person, and where there is more to read if nobody foresaw the problem."""
+    told = explain(problem)
+    return f"{told} Details stand in worker.log in the run's folder." if told.startswith(UNFORESEEN) else told
 
 
 def _keep_traceback(folder: Path) -> None:
@@ -252,10 +245,8 @@ class _Pulse:
 
     def _write(self) -> None:
         content = json.dumps({"phase": self._phase, "monotonic": time.monotonic()})
-        temporary = self.folder / f"heartbeat.{threading.get_ident()}.tmp"
         with contextlib.suppress(OSError):  # a missed beat is no reason to end a training
-            temporary.write_text(content)
-            move_file(temporary, self.folder / "heartbeat")
+            write_file(self.folder / "heartbeat", content.encode(), is_durable=False)
 
 
 @contextlib.contextmanager
@@ -337,25 +328,6 @@ def has_free_place() -> bool:
     return True
 
 
-def take_lock(path: Path):
-    """Lock a file without waiting; the open file (closing it, or dying, unlocks), or None where it is locked."""
-    file = path.open("a+b")
-    try:
-        if os.name == "nt":
-            import msvcrt
-
-            file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return file
-    except OSError:
-        file.close()
-        return None
-
-
 # --- standing by with TensorFlow loaded --------------------------------------------------------
 
 
@@ -370,7 +342,7 @@ def stand_by(folder: str | Path) -> None:
     wish, corpus = None, None
     (folder / "ready").touch()
     while not (folder / "job.json").exists():
-        if (folder / "end").exists() or _is_orphaned(folder.parent):
+        if _is_orphaned(folder.parent):
             claim(folder, None)  # unless a run came first
         elif (asked := _wish(folder)) != wish:
             wish, corpus = asked, _read_ahead(asked)
@@ -385,6 +357,7 @@ def claim(folder: Path, run: Path | None) -> bool:
     """Give a standby its one job (None: to end); False where it already has one.
 
     `job.json` appears at once with its content, and only if it is not there: of any number of callers one wins.
+    Raises OSError where the file system cannot do so (exFAT knows no hard links).
     """
     offer = folder / f"offer.{secrets.token_hex(8)}.tmp"
     offer.write_text(json.dumps({"run": run and str(run)}))
@@ -394,7 +367,8 @@ def claim(folder: Path, run: Path | None) -> bool:
     except FileExistsError:
         return False
     finally:
-        offer.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            offer.unlink(missing_ok=True)
 
 
 def _warm_up() -> None:

@@ -4,10 +4,9 @@ Use:
 
     figure = charts.new_figure(x="sentence length in tokens", y="sentences", height=320)
     figure.add_bar(x=..., y=..., marker_color=charts.accent())
-    charts.floor_line(figure, 0.707, "most-frequent tag")           # grey, named on the chart
     charts.show(figure, key="lengths", alt="Most sentences have 15 to 30 tokens.", table={"length": [...], ...})
 
-`label_bars` draws one bar a label in the labels' own colours. Figures keep zoom and hidden lines while they
+`bars` draws one bar a name, in its label's colours. Figures keep zoom and hidden lines while they
 update (`uirevision`), can be hovered, and downloaded as a picture. Plotly is loaded when first used.
 Bigger figures live in files of their own: `charts_explore`, `charts_train`.
 """
@@ -24,12 +23,14 @@ from pages._ui import session
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+    from ner_core.show.highlight import Colour
+
 _INK = {"light": "#1c2126", "dark": "#e8eaec"}
 _GRID = {"light": "#e6e9ec", "dark": "#2e353a"}
 _ACCENT = {"light": "#1f5f8b", "dark": "#7db7de"}
 _SECOND = {"light": "#b3541e", "dark": "#eda36f"}
-_O_GROUND = "#c6cbd0"  # bars of "O": no entity, no hue
-_ON_PASTEL = "#1b1b1f"
+_GROUND = {"light": "#ffffff", "dark": "#15181b"}
+_ON_PASTEL = "#1b1b1f"  # words on a label's colour, in both themes
 _PATTERNS = {"": "", "rising": "/", "falling": "\\", "level": "-", "upright": "|"}
 _FLOOR = {"light": "#70787f", "dark": "#9aa2a9"}
 
@@ -49,70 +50,91 @@ def floor() -> str:
     return _FLOOR[session.theme()]
 
 
+def ink() -> str:
+    """The colour of words and numbers."""
+    return _INK[session.theme()]
+
+
+def grid() -> str:
+    """The colour of the quiet lines behind a chart."""
+    return _GRID[session.theme()]
+
+
+def ground() -> str:
+    """The colour of the page behind a chart."""
+    return _GROUND[session.theme()]
+
+
 def new_figure(*, x: str = "", y: str = "", height: int = 320, is_percent: bool = False) -> Figure:
     """Return an empty figure: axis titles, quiet grid, the theme's ink; `is_percent` writes y as 84 %."""
     from plotly.graph_objects import Figure
 
-    theme = session.theme()
     figure = Figure()
-    axis = {"gridcolor": _GRID[theme], "zeroline": False, "linecolor": _GRID[theme], "automargin": True}
+    axis = {"gridcolor": grid(), "zeroline": False, "linecolor": grid(), "automargin": True}
     figure.update_layout(
         height=height,
         margin={"l": 8, "r": 8, "t": 24, "b": 8},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
-        font={"color": _INK[theme], "size": 14},
+        font={"color": ink(), "size": 14},
         xaxis={**axis, "title": x},
         yaxis={**axis, "title": y, **({"tickformat": ".0%"} if is_percent else {})},
         legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0},
         hoverlabel={"font": {"size": 14}},
         bargap=0.15,
         uirevision="keep",
-        modebar={"bgcolor": "rgba(0,0,0,0)", "color": _FLOOR[theme], "activecolor": _ACCENT[theme]},
-        colorway=[_ACCENT[theme], _SECOND[theme], _FLOOR[theme]],
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": floor(), "activecolor": accent()},
+        colorway=[accent(), second(), floor()],
     )
     return figure
 
 
-def floor_line(figure: Figure, y: float, name: str) -> None:
-    """Draw a grey dotted line across the figure with its name on it: what no learning reaches already."""
-    figure.add_hline(
-        y=y,
-        line={"color": floor(), "dash": "dot", "width": 1.5},
-        annotation={"text": f"{name} {y:.1%}".replace("%", " %"), "font": {"color": floor(), "size": 13}},
-        annotation_position="top left",
-    )
-
-
-def label_bars(
-    values: Mapping[str, float], *, x: str = "", height: int | None = None, text: Sequence[str] | None = None
+def bars(
+    values: Mapping[str, float],
+    colour_of: Mapping[str, Colour],
+    *,
+    x: str = "",
+    text: Sequence[str] | None = None,
+    inside_from: float = 0.2,
 ) -> Figure:
-    """One horizontal bar a label, in the label's own colour, in the order given."""
-    from ner_core.show.highlight import Colour, label_colours
+    """One horizontal bar a name, in the order given; `colour_of` = name -> Colour, grey where it has none.
 
-    labels = list(values)
-    colours = label_colours(label for label in labels if label != "O")
-    no_entity = Colour(_O_GROUND, _ON_PASTEL, floor())
-    looks = [colours.get(label, no_entity) for label in labels]
-    figure = new_figure(x=x, height=height or 60 + 34 * max(len(labels), 1))
+    Long names are shortened. `text` stands in a coloured bar that is longer than `inside_from` of the longest.
+    """
+    names, lengths = list(values), list(values.values())
+    largest, looks = max(lengths, default=0) or 1, [colour_of.get(name) for name in names]
+    is_inside = [bool(look) and length > inside_from * largest for look, length in zip(looks, lengths, strict=True)]
+    figure = new_figure(x=x, height=80 + 30 * len(names))
     figure.add_bar(
-        x=list(values.values()),
-        y=[literal(label) for label in labels],
+        x=lengths,
+        y=list(range(len(names))),  # two shortened names may be the same
         orientation="h",
         marker={
-            "color": [look.ground for look in looks],
-            "line": {"color": [look.border for look in looks], "width": 1.5},
-            "pattern": {"shape": [_PATTERNS[look.pattern] for look in looks], "fgcolor": "#ffffff"},
+            "color": [look.ground if look else floor() for look in looks],
+            "line": {"color": [look.border if look else floor() for look in looks], "width": 1.5},
+            "pattern": {"shape": [_PATTERNS[look.pattern] if look else "" for look in looks], "fgcolor": "#ffffff"},
         },
-        text=text or [f"{value:,.0f}" for value in values.values()],
-        textposition="auto",
+        customdata=[literal(shorten(name, 80)) for name in names],
+        text=text or [f"{length:,.0f}" for length in lengths],
+        textposition=["inside" if inside else "outside" for inside in is_inside],
         insidetextfont={"color": _ON_PASTEL},
-        outsidetextfont={"color": _INK[session.theme()]},
-        hovertemplate="%{y}: %{text}<extra></extra>",
+        outsidetextfont={"color": ink()},
+        cliponaxis=False,
+        hovertemplate="%{customdata}: %{text}<extra></extra>",
     )
-    figure.update_xaxes(tickformat=",")
-    figure.update_yaxes(autorange="reversed", title="")
+    ticks = {"tickvals": list(range(len(names))), "ticktext": [literal(shorten(name)) for name in names]}
+    figure.update_yaxes(autorange="reversed", title="", showgrid=False, fixedrange=True, **ticks)
+    figure.update_xaxes(range=[0, 1.12 * largest], tickformat=",", fixedrange=True)
     return figure
+
+
+def shorten(text: str, n: int = 28) -> str:
+    """
+    >>> shorten("International Atomic Energy Agency", 16)
+    'International A…'
+    """
+    text = "".join(character if character.isprintable() else "\ufffd" for character in text)
+    return text if len(text) <= n else text[: n - 1] + "…"
 
 
 def literal(text: str) -> str:

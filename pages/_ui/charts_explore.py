@@ -17,63 +17,23 @@ from pages._ui import charts, widgets
 
 MOST_BARS = 40
 MOST_BINS = 130
-INK = "#1c2126"  # on the pastel bars, in both themes
-SHAPES = {"rising": "/", "falling": "\\", "level": "-", "upright": "|"}
-
-
-def shorten(text: str, n: int = 28) -> str:
-    """
-    >>> shorten("International Atomic Energy Agency", 16)
-    'International A…'
-    """
-    text = "".join(character if character.isprintable() else "\ufffd" for character in text)
-    return text if len(text) <= n else text[: n - 1] + "…"
 
 
 def _bars(values: Mapping[str, int], colour_of: Mapping, *, key: str, alt: str, table: Mapping, x: str) -> None:
-    """Horizontal bars, the longest texts shortened; `colour_of` = name -> Colour, grey where it has none."""
+    """Horizontal bars, the first of them where there are many."""
     shown = dict(list(values.items())[:MOST_BARS])
-    names, counts = list(shown), list(shown.values())
-    largest = max(counts, default=0) or 1
-    looks = [colour_of.get(name) for name in names]
-    figure = charts.new_figure(x=x, height=80 + 30 * len(names))
-    figure.add_bar(
-        x=counts,
-        y=list(range(len(names))),
-        orientation="h",
-        marker={
-            "color": [look.ground if look else charts.floor() for look in looks],
-            "line": {"color": [look.border if look else charts.floor() for look in looks], "width": 1},
-            "pattern": {"shape": [SHAPES.get(look.pattern, "") if look else "" for look in looks]},
-        },
-        customdata=[charts.literal(shorten(name, 80)) for name in names],
-        text=[f"{count:,}" for count in counts],
-        textposition=[
-            "inside" if look and n > 0.2 * largest else "outside" for look, n in zip(looks, counts, strict=True)
-        ],
-        insidetextfont={"color": INK},
-        cliponaxis=False,
-        hovertemplate="%{customdata}: %{x:,}<extra></extra>",
-    )
-    figure.update_yaxes(
-        autorange="reversed",
-        tickvals=list(range(len(names))),
-        ticktext=[charts.literal(shorten(name)) for name in names],
-        showgrid=False,
-        fixedrange=True,
-    )
-    figure.update_xaxes(
-        range=[0, 1.12 * largest], tickformat=",d", nticks=6, dtick=1 if largest < 6 else None, fixedrange=True
-    )
-    if len(values) > len(names):
-        st.caption(f"The first {len(names)} of {len(values):,} are drawn; the table holds all.")
+    largest = max(shown.values(), default=0)
+    figure = charts.bars(shown, colour_of, x=x)
+    figure.update_xaxes(tickformat=",d", nticks=6, dtick=1 if largest < 6 else None)
+    if len(values) > len(shown):
+        st.caption(f"The first {len(shown)} of {len(values):,} are drawn; the table holds all.")
     charts.show(figure, key=key, alt=alt, table=table)
 
 
 def _alt(what: str, values: Mapping[str, int]) -> str:
     """A chart in words: how many bars and the three longest."""
     top = sorted(values.items(), key=lambda item: -item[1])[:3]
-    said = ", ".join(f"{shorten(name)} {count:,}" for name, count in top)
+    said = ", ".join(f"{charts.shorten(name)} {count:,}" for name, count in top)
     return f"{what}: {len(values):,} bars; the longest are {said}."
 
 
@@ -108,7 +68,7 @@ def show_mentions(found: Sequence[tuple[str, int]], label: str, labels: Sequence
     values = dict(found)
     colour = label_colours(labels)[label]
     table = {"mention": list(values), "times": list(values.values())}
-    alt = _alt(f"Most frequent mentions of {shorten(label)}", values)
+    alt = _alt(f"Most frequent mentions of {charts.shorten(label)}", values)
     _bars(values, dict.fromkeys(values, colour), key="explore_mentions", alt=alt, table=table, x="times")
 
 

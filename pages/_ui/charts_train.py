@@ -11,11 +11,11 @@ specification and `alt` stay the same is only handed the new numbers. Hence ever
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
-from pages._ui import charts, session
+from pages._ui import charts
 from pages._ui.train_record import RunRecord, thin
 from pages._ui.widgets import number, percent
 
@@ -24,9 +24,6 @@ HOW_TO_ZOOM = "Curves: Ctrl and wheel zooms, dragging moves, a double click show
 
 Rows = list[dict]  # series, kind ("line", "dot", "floor", "kept"), x, y, note
 
-_INK = {"light": "#1c2126", "dark": "#e8eaec"}
-_GRID = {"light": "#e6e9ec", "dark": "#2e353a"}
-_GROUND = {"light": "#ffffff", "dark": "#15181b"}
 _SOLID, _DASHED, _DOTTED = [1, 0], [6, 4], [2, 3]
 _FAINT = "66"  # behind a colour: two fifths of it
 
@@ -41,9 +38,9 @@ def loss(record: RunRecord) -> None:
     smooth = [record.smoothed[i] for i in chosen]
     measured = [epoch for epoch in record.epochs if math.isfinite(epoch.dev_loss)]
     rows = [
-        *_line("training, each step", steps, [record.losses[i] for i in chosen], "step", "{:.3f}"),
-        *_line("training, smoothed", steps, smooth, "step", "{:.3f}"),
-        *_line("validation", [e.step for e in measured], [e.dev_loss for e in measured], "step", "{:.3f}"),
+        *_line("training, each step", steps, [record.losses[i] for i in chosen], "step", "{:.3f}".format),
+        *_line("training, smoothed", steps, smooth, "step", "{:.3f}".format),
+        *_line("validation", [e.step for e in measured], [e.dev_loss for e in measured], "step", "{:.3f}".format),
     ]
     if len(steps) < 3:  # a line of one point draws nothing
         rows += [{**row, "kind": "dot"} for row in rows if row["series"] == "training, smoothed"]
@@ -72,9 +69,9 @@ def accuracy(record: RunRecord, *, is_published: bool) -> None:
     padded = [epoch.dev_accuracy if is_published else epoch.dev.padded_accuracy for epoch in record.epochs]
     tokens = [epoch.dev.token_accuracy for epoch in record.epochs]
     rows = [
-        *_line("training", x, train, "epoch", "{:.2%}"),
-        *_line("validation, padded", x, padded, "epoch", "{:.2%}"),
-        *_line("validation, tokens", x, tokens, "epoch", "{:.2%}"),
+        *_line("training", x, train, "epoch", _two),
+        *_line("validation, padded", x, padded, "epoch", _two),
+        *_line("validation, tokens", x, tokens, "epoch", _two),
     ]
     if record.floors:
         all_o = record.floors.all_o
@@ -101,14 +98,14 @@ def accuracy(record: RunRecord, *, is_published: bool) -> None:
 def entity_f1(record: RunRecord, *, with_both: bool) -> None:
     """Entity F1 by epoch over the floor lines, the kept epoch marked; `with_both` adds precision and recall."""
     x, dev, best = [epoch.epoch for epoch in record.epochs], [epoch.dev for epoch in record.epochs], record.best
-    rows = _line("entity F1", x, [report.f1 for report in dev], "epoch", "{:.1%}")
+    rows = _line("entity F1", x, [report.f1 for report in dev], "epoch", percent)
     for row, report in zip(rows, dev, strict=True):
         row["note"] += f", precision {percent(report.precision)}, recall {percent(report.recall)}"
         row["note"] += f" ({number(report.overall.n_gold)} names)"
     looks = {"entity F1": (charts.accent(), _SOLID)}
     if with_both:
-        rows += _line("precision", x, [report.precision for report in dev], "epoch", "{:.1%}")
-        rows += _line("recall", x, [report.recall for report in dev], "epoch", "{:.1%}")
+        rows += _line("precision", x, [report.precision for report in dev], "epoch", percent)
+        rows += _line("recall", x, [report.recall for report in dev], "epoch", percent)
         looks |= {"precision": (charts.second(), _DASHED), "recall": (charts.second(), _DOTTED)}
     if record.floors:
         rows.append(_floor("most-frequent tag", record.floors.most_frequent_tag.f1))
@@ -135,14 +132,14 @@ def entity_f1(record: RunRecord, *, with_both: bool) -> None:
 # --- rows ---------------------------------------------------------------------------------
 
 
-def _line(series: str, x: Sequence, y: Sequence[float], unit: str, form: str) -> Rows:
+def _line(series: str, x: Sequence, y: Sequence[float], unit: str, write: Callable) -> Rows:
     """The points of one line; what is not a number is left out.
 
-    >>> _line("a", [1, 2], [0.5, math.nan], "epoch", "{:.0%}")
-    [{'series': 'a', 'kind': 'line', 'x': 1, 'y': 0.5, 'note': 'a, epoch 1: 50%'}]
+    >>> _line("a", [1, 2], [0.5, math.nan], "epoch", percent)
+    [{'series': 'a', 'kind': 'line', 'x': 1, 'y': 0.5, 'note': 'a, epoch 1: 50.0 %'}]
     """
     return [
-        {"series": series, "kind": "line", "x": a, "y": b, "note": f"{series}, {unit} {a:,}: {form.format(b)}"}
+        {"series": series, "kind": "line", "x": a, "y": b, "note": f"{series}, {unit} {a:,}: {write(b)}"}
         for a, b in zip(x, y, strict=True)
         if math.isfinite(b)
     ]
@@ -236,7 +233,7 @@ def _kept(at_x: dict, at_y: dict) -> list[dict]:
 
 def _words(chosen: list[dict], place: dict, colour: str, **mark) -> list[dict]:
     """The rows' notes as text, over a thick outline in the ground's colour, so that lines do not cross the letters."""
-    ground = _GROUND[session.theme()]
+    ground = charts.ground()
     mark = {"type": "text", "fontSize": 13, **mark}
     outline = {"stroke": ground, "strokeWidth": 4, "strokeJoin": "round", "color": ground}
     encoding = {**place, "text": {"field": "note", "type": "nominal"}}
@@ -247,7 +244,7 @@ def _words(chosen: list[dict], place: dict, colour: str, **mark) -> list[dict]:
 
 def _config() -> dict:
     """The theme's ink on a transparent ground."""
-    ink, grid = _INK[session.theme()], _GRID[session.theme()]
+    ink, grid = charts.ink(), charts.grid()
     words = {
         "labelColor": ink,
         "titleColor": ink,
@@ -276,6 +273,11 @@ def _show(spec: dict, rows: Rows, *, key: str, alt: str, said: str, table: Mappi
     st.caption(said)
     with st.expander("The same as a table", key=f"{key}_table"):
         st.dataframe(table, hide_index=True, width="stretch")
+
+
+def _two(ratio: float) -> str:
+    """A share to two decimals: accuracies lie close together."""
+    return percent(ratio, 2)
 
 
 def _figures(value: float) -> str:

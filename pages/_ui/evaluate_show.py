@@ -12,6 +12,7 @@ import streamlit as st
 from ner_core.records import Counts, Tagger
 from ner_core.scores.errors import KINDS, describe_error
 from ner_core.scores.report import NONE, find_pairs
+from ner_core.show.highlight import label_colours
 from pages._ui import charts, session, widgets
 from pages._ui.evaluate_work import Evaluation
 from pages._ui.widgets import number, percent, plain
@@ -104,9 +105,11 @@ def show_labels(evaluation: Evaluation) -> None:
         st.markdown("There are no names in this part, and none is marked.")
         return
     shown = {label: by_label[label] for label in labels}
-    figure = charts.label_bars(
+    figure = charts.bars(
         {label: counts.f1 for label, counts in shown.items()},
+        label_colours(dict.fromkeys([*evaluation.labels, *labels])),
         x="entity F1",
+        inside_from=0.45,
         text=[f"{percent(counts.f1)} (n {number(counts.n_gold)})" for counts in shown.values()],
     )
     figure.update_xaxes(range=[0, 1], tickformat=".0%")

@@ -170,7 +170,6 @@ def _judge(key: tuple, _setting: Setting) -> Judgement:
 @st.cache_resource(max_entries=4, show_spinner="Dealing the sentences as the tutorial does")
 def deal_as_tutorial(corpus_id: str, recipe_name: str, _corpus: Corpus) -> Corpus:
     """The corpus in the parts that the published recipe makes of it."""
-    from ner_core.tagger.recipes import recipe
-    from ner_core.training.worker import deal
+    from ner_core.tagger.recipes import deal, recipe
 
     return deal(_corpus, recipe(recipe_name, published=True))

@@ -9,10 +9,10 @@ from __future__ import annotations
 import streamlit as st
 
 from ner_core.data import statistics
-from ner_core.data.corpus import leak, resplit
+from ner_core.data.corpus import leak
 from ner_core.records import Corpus
 from ner_core.tagger.encode import Encoder, fit_encoder
-from ner_core.tagger.recipes import recipe
+from ner_core.tagger.recipes import deal, recipe
 
 N_MENTIONS = 20
 
@@ -63,8 +63,7 @@ def encoder(corpus_id: str, corpus: Corpus, name: str, is_published: bool) -> En
 
 @st.cache_resource(max_entries=12, show_spinner="Building the vocabulary")
 def _encoder(corpus_id: str, key: str, _corpus: Corpus, _recipe) -> Encoder:
-    dealt = resplit(_corpus, _recipe.split) if _recipe.split else _corpus
-    return fit_encoder(dealt, _recipe.encoding)
+    return fit_encoder(deal(_corpus, _recipe), _recipe.encoding)
 
 
 def rows_in_file_order(corpus: Corpus, n: int) -> list[int]:

@@ -12,15 +12,20 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from ner_core.records import Corpus, Tagger, UploadError
+from ner_core.records import Corpus, Tagger, UploadError, percent
 from pages._ui import session
 
-ROOT = Path(__file__).parents[2]
+if TYPE_CHECKING:
+    from ner_core.tagger.store import ModelInfo
+
 MAX_UPLOAD_MB = 100
 UPLOAD_HELP = (
     "A table (Kaggle's ner_dataset.csv or ner.csv, or one row a sentence), CoNLL (a word and its tag on each line, a "
@@ -58,7 +63,7 @@ def store_upload(files: dict[str, tuple[str, bytes]]) -> tuple[str, Corpus]:
     """Read uploaded files and keep them where training finds them; return the corpus' id and the corpus.
 
     `files` is part -> (file name, content); "train" is the whole corpus where it stands alone, "dev" and
-    "test" are given parts. Raises UploadError, and then nothing is kept.
+    "test" are given parts. Raises UploadError, and then nothing is kept; OSError where it cannot be kept.
     """
     from ner_core.data.corpus import load_corpus
     from ner_core.training.runs import store_corpus
@@ -90,25 +95,51 @@ def _corpus(corpus_id: str, _found: Corpus | None = None) -> Corpus:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One model to choose: `id` stands in the URL, `caption` says what it was trained on and how good it is."""
+    """One model to choose: `id` stands in the URL, `caption` says what it was trained on and how good it is.
+
+    `saved` changes whenever another tagger is stored in its folder.
+    """
 
     id: str
     title: str
     caption: str
     folder: Path
     is_shipped: bool
+    saved: float = 0.0
 
 
 def models() -> list[Model]:
     """Models that can be used: those that ship, `news` first, then those kept and those trained here, newest first."""
+    from ner_core.training.runs import model_roots
+
+    shipped, kept, run = model_roots()
+    shipped_first = sorted(_listed(shipped, "", _stamp(shipped)), key=lambda model: (model.id != "news", model.id))
+    return [*shipped_first, *_listed(kept, "kept:", _stamp(kept)), *_listed(run, "run:", _stamp(run))]
+
+
+def _stamp(root: Path) -> tuple:
+    """What changes when a model or a run is stored, renamed or deleted: cheap beside reading all cards."""
+    names = ("MANIFEST.json", "best/MANIFEST.json", "name.json")
+    try:
+        folders = sorted(entry.path for entry in os.scandir(root) if entry.is_dir())
+    except OSError:
+        return ()
+    return tuple((folder, *(_changed(f"{folder}/{name}") for name in names)) for folder in folders)
+
+
+def _changed(path: str) -> int:
+    try:
+        return Path(path).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+@lru_cache(maxsize=16)
+def _listed(root: Path, kind: str, stamp: tuple) -> tuple[Model, ...]:
+    """The models in the folders of `root`, read again only when `stamp` is another."""
     from ner_core.tagger.store import list_models
 
-    shipped = sorted(list_models(_shipped_root()), key=lambda info: (info.folder.name != "news", info.folder.name))
-    return [
-        *(_to_model(info, is_shipped=True) for info in shipped),
-        *(_to_model(info, kind="kept:") for info in list_models(_runs_root().with_name("models"))),
-        *(_to_model(info, kind="run:") for info in list_models(_runs_root())),
-    ]
+    return tuple(_to_model(info, kind) for info in list_models(root))
 
 
 def model(model_id: str | None) -> Model | None:
@@ -134,28 +165,43 @@ def _tagger(folder: Path, modified: int) -> Tagger:
     return load_tagger(folder)
 
 
-def _shipped_root() -> Path:
-    return Path(os.environ.get("NER_LAB_MODELS") or ROOT / "models")
-
-
-def _runs_root() -> Path:
-    from ner_core.training.runs import home
-
-    return home() / "runs"
-
-
-def _to_model(info, *, is_shipped: bool = False, kind: str = "") -> Model:
+def _to_model(info: ModelInfo, kind: str) -> Model:
     folder = info.folder.parent if info.folder.name == "best" else info.folder
     name = _run_name(folder, info.name) if kind == "run:" else info.name
     facts = [info.recipe and f"recipe {info.recipe}{' as published' if info.is_published else ''}"]
-    facts += [info.corpus and f"trained on {info.corpus}", info.f1 is not None and f"entity F1 {info.f1:.1%} on dev"]
+    facts += [info.corpus and f"trained on {info.corpus}", _score(info)]
     return Model(
         id=f"{kind}{folder.name}",
-        title=f"{name} (ships with NER Lab)" if is_shipped else name,
+        title=name if kind else f"{name} (ships with NER Lab)",
         caption=", ".join(filter(None, facts)),
         folder=info.folder,
-        is_shipped=is_shipped,
+        is_shipped=not kind,
+        saved=info.saved,
     )
+
+
+def _score(info: ModelInfo) -> str:
+    """The card's entity F1 with what it was counted on; "" where the card does not say so."""
+    scored_on = scored_in_words(info.card)
+    return f"entity F1 {percent(info.f1)} on {scored_on}" if info.f1 is not None and scored_on else ""
+
+
+def scored_in_words(card: Mapping) -> str:
+    """What the score on a card was counted on, with a number: its own, or the names its counts by label add up to.
+
+    >>> scored_in_words({"scored_on": "dev", "by_label": {"per": {"tp": 3, "fn": 1}, "geo": {"tp": 5, "fn": 0}}})
+    '9 names of dev'
+    >>> scored_in_words({"scored_on": "GMB test, 9,592 sentences"})
+    'GMB test, 9,592 sentences'
+    """
+    scored_on, by_label = str(card.get("scored_on") or ""), card.get("by_label")
+    if any(character.isdigit() for character in scored_on):
+        return scored_on
+    if not scored_on or not isinstance(by_label, Mapping):
+        return ""
+    counted = [counts for counts in by_label.values() if isinstance(counts, Mapping)]
+    n_names = sum(counts.get("tp", 0) + counts.get("fn", 0) for counts in counted)
+    return f"{n_names:,} names of {scored_on}"
 
 
 def _run_name(folder: Path, fallback: str) -> str:

@@ -1,6 +1,6 @@
 """What is to be trained: recipe, form, hyperparameters, probe sentences; and what the recipe says of itself.
 
-Use, in this order: `recipe = choose_recipe(corpus)`, `tell_recipe(recipe, corpus)`, `settings = choose_settings(recipe, corpus)`,
+Use, in this order: `chosen = choose_recipe()`, `settings = choose_settings(chosen, corpus)`, `tell_recipe(chosen, corpus)`,
 `show_layers(corpus, corpus_id, settings.recipe)`, `run_config(settings, corpus, corpus_id)`.
 """
 
@@ -12,7 +12,17 @@ from html import escape
 import streamlit as st
 
 from ner_core.records import Corpus, NetworkConfig
-from ner_core.tagger.recipes import BOUNDS, RECIPE_NAMES, RECIPES, Recipe, figures_apply, recipe, resize, settings_of, suited
+from ner_core.tagger.recipes import (
+    BOUNDS,
+    RECIPE_NAMES,
+    RECIPES,
+    Recipe,
+    figures_apply,
+    recipe,
+    resize,
+    settings_of,
+    suited,
+)
 from ner_core.training.runs import RunConfig
 from pages._ui import widgets
 
@@ -237,8 +247,7 @@ def _layers_html(rows: list[dict]) -> str:
 @st.cache_resource(max_entries=32, show_spinner="Counting the words")
 def _sizes(corpus_id: str, encoding: str, _corpus: Corpus, _recipe: Recipe) -> tuple:
     """What the corpus decides of a network: the sizes of its vocabularies, the number of tags, the width."""
-    from ner_core.tagger.recipes import new_tagger
-    from ner_core.training.worker import deal
+    from ner_core.tagger.recipes import deal, new_tagger
 
     tagger = new_tagger(deal(_corpus, _recipe), _recipe)
     network: NetworkConfig = tagger.network

@@ -6,13 +6,11 @@ reading only what is new; the record stays in the session, so that a change of p
 
 from __future__ import annotations
 
-import re
-
 import streamlit as st
 
 from ner_core.records import Prediction, Report, Span, Token
 from ner_core.training import jobs
-from ner_core.training.runs import ACTIVE_STATES, Run, RunError, delete_run, home, read_run
+from ner_core.training.runs import ACTIVE_STATES, Run, RunError, delete_run, keep_model, read_run
 from pages._ui import charts_train, navigation, session, widgets
 from pages._ui.train_record import RunRecord
 from pages._ui.widgets import duration, number, percent, plain
@@ -93,7 +91,7 @@ def _show_state(run: Run, record: RunRecord, state: str) -> None:
             st.button(
                 "Stop",
                 key="train_stop",
-                on_click=jobs.stop_run,
+                on_click=stop,
                 args=(run.id,),
                 disabled=state == "stopping",
                 help="Ends after the current step; the best epoch so far is kept.",
@@ -113,7 +111,10 @@ def _line(run: Run, record: RunRecord, state: str) -> str:
     if state == "stopping":
         return "Stopping after the current step; the best epoch so far is kept"
     if state == "stalled":
-        return "The training process has given no sign of life for 15 s. It may be short of memory; Stop ends it."
+        return (
+            "The training process has given no sign of life for 15 s. It may be short of memory. "
+            "If it stays so, delete the run in Runs: that ends the process."
+        )
     steps = f"step {number(record.step)} of {number(record.n_steps_asked)}"
     epochs = f"epoch {record.epoch} of {record.started.config.epochs}" if record.started else ""
     if state not in ACTIVE_STATES:
@@ -267,49 +268,41 @@ def keep_box(run: Run) -> None:
         if st.button("Keep", type="primary", key=f"keep_now_{run.id}", disabled=not name.strip()):
             try:
                 kept = keep_model(run, name)
-            except (ValueError, OSError) as problem:
-                widgets.error_sentence(f"The model was not kept: {problem}")
+            except RunError as problem:
+                widgets.error_sentence(problem)
             else:
-                session.choose_model(f"kept:{kept}")
+                session.choose_model(f"kept:{kept.name}")
                 st.success(f"Kept as {plain(name.strip())}, and in use from now on.")
 
 
-def keep_model(run: Run, name: str) -> str:
-    """Store the run's best tagger in the folder of kept models; returns that folder's name.
-
-    Raises StoreError where the tagger cannot be opened, ValueError where the name is taken.
-    """
-    from ner_core.tagger.store import load_tagger, save_tagger
-
-    root = home() / "models"
-    folder = root / folder_name(name)
-    if folder.exists():
-        raise ValueError(f"A model called {folder.name!r} is kept already; choose another name.")
-    root.mkdir(parents=True, exist_ok=True)
-    tagger = load_tagger(run.folder / "best")
-    tagger.card["name"] = " ".join(name.split())[:60]
-    save_tagger(tagger, folder)
-    return folder.name
-
-
-def folder_name(name: str) -> str:
-    r"""A name as a folder's: letters, digits and hyphens, never empty, never a path.
-
-    >>> folder_name("Newsroom, 4 epochs"), folder_name("../<b>"), folder_name("\u65b0\u805e")
-    ('newsroom-4-epochs', 'b', 'model')
-    """
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60] or "model"
-
-
 # --- stopping and deleting from any page ---------------------------------------------------------
+
+
+def stop(run_id: str) -> None:
+    """The callback of Stop; a run that was deleted on another screen is told, not raised."""
+    try:
+        jobs.stop_run(run_id)
+    except RunError as problem:
+        session.remember("runs_problem", str(problem))
+    except OSError as problem:
+        session.remember("runs_problem", widgets.cannot_write("The run cannot be told to stop", problem))
+
+
+def show_problem() -> None:
+    """What the last callback could not do, once."""
+    if problem := session.recall("runs_problem"):
+        widgets.error_sentence(problem)
+        session.remember("runs_problem", None)
 
 
 def remove(run_id: str) -> None:
     """The callback of Delete: the run is stopped, its folder removed, and nothing points to it any more."""
     try:
         delete_run(run_id)
-    except (RunError, OSError) as problem:
+    except RunError as problem:
         session.remember("runs_problem", str(problem))
+    except OSError as problem:
+        session.remember("runs_problem", widgets.cannot_write("The run was not deleted", problem))
     if session.run_id() == run_id:
         session.choose_run(None)
     if session.model_id() == f"run:{run_id}":

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ner_core.__main__ import FORMS, main
+from ner_core.__main__ import FORMS, _checked_out, main
 from ner_core.data.corpus import load_corpus
 from ner_core.tagger.networks import weight_shapes
-from ner_core.tagger.recipes import RECIPES, new_tagger, recipe
+from ner_core.tagger.recipes import RECIPES, deal, new_tagger, recipe
 from ner_core.tagger.store import load_tagger, save_tagger
 from ner_core.training import runs
 
@@ -73,7 +73,15 @@ def test_corpus_counts(ask, conll):
     assert facts["labels"] == ["geo", "per"]
     assert facts["entities"] == {"geo": 1, "per": 2}
     assert facts["tags"] == {"O": 5, "B-per": 2, "I-per": 1, "B-geo": 1}
-    assert facts["lengths"] == {"min": 3, "mean": 4.5, "median": 6, "max": 6}
+    assert {**facts["lengths"], "p95": 0, "p99": 0} == {
+        "min": 3,
+        "mean": 4.5,
+        "median": 4.5,
+        "p95": 0,
+        "p99": 0,
+        "max": 6,
+    }
+    assert not {"split", "parts"} & set(facts)
     assert isinstance(facts["notes"], list)
 
 
@@ -160,8 +168,9 @@ def test_evaluate_gives_the_whole_report(ask, model):
     assert needed <= set(facts)
     assert facts["overall"]["tp"] + facts["overall"]["fn"] > 0
     assert sum(c["tp"] for c in facts["by_label"].values()) == facts["overall"]["tp"]
-    code, out, _ = ask("evaluate", model, "--corpus", "newsroom", "--part", "dev")
+    code, out, said = ask("evaluate", model, "--corpus", "newsroom", "--part", "dev")
     assert "precision" in out
+    assert "learned from" in said.lower()  # how far the figures can be believed
 
 
 def test_tag_one_text_a_line(model):
@@ -192,10 +201,11 @@ def test_tag_writes_every_form(model, tmp_path, form):
 # --- runs, models --------------------------------------------------------------------------------
 
 
-def test_runs_and_models(ask, model, home):
+def test_runs_and_models(ask, model, home, monkeypatch):
     assert ask("runs")[0] == 0
     run = runs.create_run(runs.RunConfig())
     save_tagger(load_tagger(model), run.folder / "best")
+    monkeypatch.setenv("NER_LAB_MODELS", str(Path(model).parent))
     (home / "models" / "broken").mkdir(parents=True)
     (home / "models" / "broken" / "MANIFEST.json").write_text("{}")
     [row] = json.loads(ask("runs", "--json")[1])["runs"]
@@ -203,7 +213,7 @@ def test_runs_and_models(ask, model, home):
     code, out, said = ask("models", "--json")
     found = json.loads(out)
     assert code == 0
-    assert str(run.folder / "best") in [each["folder"] for each in found["models"]]
+    assert {str(run.folder / "best"), model} == {each["folder"] for each in found["models"]}
     assert [Path(each["folder"]).name for each in found["broken"]] == ["broken"]
     assert "broken" in said
 
@@ -219,6 +229,7 @@ def test_runs_and_models(ask, model, home):
         ["corpus", "absent.csv"],
         ["corpus", "newsroom", "--format", "odd"],
         ["convert", "absent.csv", "x.conll"],
+        ["convert", "newsroom", "absent/x.conll"],
         ["train", "--corpus", "newsroom"],
         ["train", "--corpus", "newsroom", "--out", "x", "--epochs", "-1"],
         ["train", "--corpus", "newsroom", "--out", "x", "--seed", "x"],
@@ -266,7 +277,35 @@ def test_an_unexpected_failure_is_one_line_and_exit_code_1(ask, model, monkeypat
     monkeypatch.setattr(ner_core.tagger.predict, "predict", fail)
     code, _, said = ask("evaluate", model, "--corpus", "newsroom")
     assert code == 1
-    assert said.count("\n") == 1
+    assert "first line second line" in said.splitlines()[-1] and "training" not in said
+
+
+def test_another_packages_value_error_is_no_bad_input(ask, model, monkeypatch):
+    import ner_core.tagger.predict
+
+    def fail(*_, **__):
+        raise ValueError("Exception encountered when calling layer. Received: shape=(1, 2)")
+
+    monkeypatch.setattr(ner_core.tagger.predict, "predict", fail)
+    assert ask("evaluate", model, "--corpus", "newsroom")[0] == 1
+
+
+def test_training_over_a_stored_tagger_is_told_first(model, capsys):
+    assert _checked_out(model) == Path(model)
+    assert "holds a tagger already" in capsys.readouterr().err
+
+
+def test_parts_given_by_files_are_not_dealt_afresh(ask, tmp_path):
+    """Of a model as published: the corpus says whether its parts were given, not the model's card."""
+    tagger = new_tagger(load_corpus(), recipe("gmb-bilstm-softmax", published=True))
+    random = np.random.default_rng(1)
+    shapes = weight_shapes(tagger.network)
+    tagger.weights = {name: random.normal(size=shape, scale=0.1).astype("f4") for name, shape in shapes.items()}
+    tagger.card["split"] = "given by the files"  # of the corpus it was trained on, not of this one
+    folder = save_tagger(tagger, tmp_path / "published")
+    told = json.loads(ask("evaluate", folder, "--corpus", "newsroom", "--part", "test", "--json")[1])
+    dealt = deal(load_corpus(), recipe("gmb-bilstm-softmax", published=True))
+    assert told["tokens"] == sum(map(len, dealt.test)) != sum(map(len, load_corpus().test))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes end differently on Windows")

@@ -1,6 +1,7 @@
 """The walls of the house: the order of the chapters, and who may load TensorFlow."""
 
 import ast
+import re
 import subprocess
 import sys
 from importlib.util import resolve_name
@@ -61,6 +62,16 @@ def test_every_chapter_begins_with_what_it_answers(chapter):
     assert words and len(words) > 40
 
 
+PARTS = {"data": "I", "tagger": "II", "scores": "III", "training": "IV", "show": "V"}
+
+
+@pytest.mark.parametrize("chapter", [chapter for chapter in CHAPTERS if "." in chapter])
+def test_every_chapter_names_its_part_and_no_number(chapter):
+    words = ast.get_docstring(ast.parse(file_of(chapter).read_text(encoding="utf-8")))
+    part = PARTS[chapter.split(".")[0]]
+    assert re.findall(r"Chapter [^.;: ]*(?: part)?[^.;:]*", words)[:1] == [f"Chapter of part {part}"]
+
+
 @pytest.mark.parametrize("chapter", [c for c in CHAPTERS if c not in MAY_BE_HEAVY])
 def test_only_training_names_tensorflow(chapter):
     heavy = [module for module in imports_of(file_of(chapter)) if module.split(".")[0] in HEAVY]
@@ -94,7 +105,7 @@ from ner_core.tagger.networks import layer_table, weight_shapes
 from ner_core.tagger.predict import predict
 from ner_core.tagger.recipes import new_tagger, recipe
 from ner_core.tagger.store import load_tagger, save_tagger
-from ner_core.training.jobs import is_standby_ready
+from ner_core.training.jobs import place_in_queue
 from ner_core.training.runs import list_runs
 corpus = load_corpus()
 tagger = new_tagger(corpus, recipe("bilstm-crf"))
@@ -102,7 +113,7 @@ tagger.weights = {name: np.zeros(shape, "f4") for name, shape in weight_shapes(t
 tagger = load_tagger(save_tagger(tagger, tempfile.mkdtemp()))
 evaluate(predict(tagger, corpus.test))
 [prediction] = predict(tagger, ["Ada Lovelace lives in London."])
-to_html(prediction), to_jsonl([prediction]), layer_table(tagger.network), list_runs(), is_standby_ready()
+to_html(prediction), to_jsonl([prediction]), layer_table(tagger.network), list_runs(), place_in_queue('x')
 assert not {"tensorflow", "keras", "streamlit"} & set(sys.modules)
 """
     done = run_python(code)

@@ -66,7 +66,25 @@ def test_other_sentences_than_it_was_trained_on_are_told(app, tiny_models):
     save_tiny_model(tiny_models / "news", fingerprints={"train": "0"}, corpus="newsroom")
     assert "another split of this corpus" in words_of(app("evaluate"))
     save_tiny_model(tiny_models / "news", fingerprints={"train": "0"}, corpus="GMB")
-    assert "away from home" in words_of(app("evaluate"))
+    assert "may have learned from some" in words_of(app("evaluate"))
+
+
+def test_a_model_of_two_corpora_is_judged_by_each(app, tiny_models):
+    here = fingerprints(loading.corpus("newsroom"))
+    both = {"GMB": {"train": "1", "dev": "2", "test": "3"}, "Newsroom": here}
+    save_tiny_model(tiny_models / "news", fingerprints={"train": "0"}, corpus="GMB and Newsroom", trained_on=both)
+    test = app("evaluate")
+    assert "test part of Newsroom" in words_of(test)
+    by_key(test, "evaluate_part").set_value("train").run()
+    assert "learned from these very sentences" in words_of(test)
+
+
+def test_a_model_deleted_on_another_screen_is_no_traceback(app, tiny_models, monkeypatch):
+    import shutil
+
+    setting = setting_of("news", loading.corpus("newsroom"), "test")
+    shutil.rmtree(tiny_models / "news")
+    assert evaluate_work.find(setting) is None
 
 
 def test_a_large_part_waits_for_the_button(app, tiny_models, monkeypatch):

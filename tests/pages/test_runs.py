@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ner_core.training import jobs, runs
+import shutil
+
+from ner_core.training import runs
 from tests.pages.conftest import save_tiny_model
 from tests.pages.test_train import HOSTILE, events, make_run, words_of
 
@@ -65,13 +67,29 @@ def test_deleting_what_is_gone_is_one_sentence(app):
     assert "There is no run" in test.error[0].value
 
 
-def test_an_active_run_can_be_stopped_from_the_list(app, monkeypatch):
+def test_an_active_run_can_be_stopped_from_the_list(app):
     run = make_run(events(1, reason=None), lives=True)
-    stopped = []
-    monkeypatch.setattr(jobs, "stop_run", stopped.append)
     test = app("runs")
     test.button(key=f"stop_{run.id}").click().run()
-    assert stopped == [run.id]
+    assert (run.folder / "stop").exists()
+    assert "Stopping" in words_of(test)
+
+
+def test_stopping_what_is_gone_is_one_sentence(app):
+    run = make_run(events(1, reason=None), lives=True)
+    test = app("runs")
+    shutil.rmtree(run.folder)
+    test.button(key=f"stop_{run.id}").click().run()
+    assert not test.exception
+    assert "There is no run" in test.error[0].value
+
+
+def test_the_state_of_a_row_is_derived_once(app, monkeypatch):
+    make_run()
+    asked = []
+    monkeypatch.setattr(runs, "state", lambda folder: asked.append(folder) or "finished")
+    app("runs")
+    assert len(asked) <= 2  # for the page (fragment or not) and for the row
 
 
 def test_many_runs_are_shown_in_parts(app):

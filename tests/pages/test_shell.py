@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from ner_core.records import Counts
-from pages._ui import navigation, widgets
+from pages._ui import loading, navigation, widgets
+from tests.pages.conftest import save_tiny_model
 
 ROOT = Path(__file__).parents[2]
 CONLL = b"Ada\tB-per\nLovelace\tI-per\nlives\tO\nin\tO\nLondon\tB-geo\n.\tO\n\nShe\tO\nworks\tO\n.\tO\n"
@@ -151,10 +151,54 @@ def test_the_code_shown_is_the_code_in_the_file(app, tiny_models):
     assert "def predict(" in app("try_it").code[-3].value
 
 
+def score_page():
+    """A recall that rests on examples, and a precision that rests on none."""
+    from ner_core.records import Counts
+    from pages._ui import widgets
+
+    widgets.score("recall", Counts(tp=2108, fp=300, fn=402))
+    widgets.score("precision", Counts(fn=3))
+
+
 def test_scores_are_said_with_their_numbers():
-    counts = Counts(tp=84, fp=10, fn=16)
-    assert widgets.score_sentence("precision", counts) == "Of 100 it marks, 89 are right (84 of 94 counted)."
-    assert "16 missed" in widgets.score_sentence("f1", counts)
+    test = AppTest.from_function(score_page).run()
+    recall, precision = test.metric
+    assert (recall.label, recall.value) == ("Recall", "84.0 %")
+    assert recall.proto.help == "Of 100 names it finds 84 exactly (counted on 2,510 names)."
+    assert (precision.value, precision.proto.help) == ("none", "It marks nothing here.")
+    assert [caption.value for caption in test.caption] == ["2,510 names", "0 marked"]
+
+
+def test_an_upload_that_cannot_be_kept_is_one_sentence(chip, monkeypatch):
+    from ner_core.training import runs
+
+    def refuse(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(runs, "store_corpus", refuse)
+    test = upload(chip(), "mine.conll", CONLL)
+    assert not test.exception
+    assert [error.value.replace("\\", "") for error in test.error] == [
+        "The file was read, but it cannot be kept here (No space left on device). "
+        "Make room on the disk, or ask whoever runs NER Lab; then try again."
+    ]
+    assert test.button(key="corpus_use").disabled
+
+
+def test_the_list_of_models_is_read_again_only_when_one_changed(tiny_models, monkeypatch):
+    from ner_core.tagger import store
+
+    looked = []
+    real = store.list_models
+    monkeypatch.setattr(store, "list_models", lambda root: looked.append(root) or real(root))
+    assert [model.id for model in loading.models()] == ["news"]
+    n_looked = len(looked)
+    assert loading.model(None).id == "news"
+    assert len(looked) == n_looked
+    save_tiny_model(tiny_models / "other", name="Other", scored_on="dev", f1=0.5, by_label={"per": {"tp": 3, "fn": 1}})
+    other = loading.models()[1]
+    assert (other.id, len(looked)) == ("other", n_looked + 1)
+    assert other.caption.endswith("entity F1 50.0 % on 4 names of dev")
 
 
 def test_settings_that_matter_are_set():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 
 import pytest
 
@@ -19,8 +20,8 @@ from ner_core.records import (
     StepDone,
     TrainConfig,
 )
-from ner_core.training import jobs, runs
-from pages._ui import charts_train, loading, train_live
+from ner_core.training import jobs, machine, runs
+from pages._ui import charts_train, loading
 from pages._ui.train_record import MAX_POINTS, RunRecord, thin
 
 HOSTILE = "<img src=x onerror=alert(1)> *a* :red[b]"
@@ -57,7 +58,7 @@ def make_run(history: list | None = None, *, name: str = "", lives: bool = False
     for event in history if history is not None else events():
         log.write(event)
     log.close()
-    identity = runs.identify(os.getpid()) if lives else {"pid": 0, "start": "", "boot": ""}
+    identity = machine.identify(os.getpid()) if lives else {"pid": 0, "start": "", "boot": ""}
     runs.write_file(run.folder / "worker.json", json.dumps(identity).encode())
     if name:
         runs.rename(run.id, name)
@@ -138,18 +139,27 @@ def test_a_start_that_fails_is_one_sentence(app, monkeypatch):
 # --- a run in view ---------------------------------------------------------------------------
 
 
-def test_a_run_that_goes_on_shows_how_far_it_is_and_stops(app, monkeypatch):
+def test_a_run_that_goes_on_shows_how_far_it_is_and_stops(app):
     run = make_run(events(1, reason=None), lives=True)
-    stopped = []
-    monkeypatch.setattr(jobs, "stop_run", stopped.append)
     test = app("train", run=run.id)
     text = test.get("progress")[0].proto.text
     assert "Epoch 1 of 3 · step 5 of 15" in text.replace("\\", "")
     assert "140 tokens/s" in text.replace("\\", "")
     assert test.get("progress")[0].proto.value == 33
     test.button(key="train_stop").click().run()
-    assert stopped == [run.id]
+    assert (run.folder / "stop").exists()
     assert len(test.get("vega_lite_chart")) == 3
+
+
+def test_a_process_that_hangs_is_ended_by_deleting_its_run(app, monkeypatch):
+    run = make_run(events(1, reason=None), lives=True)
+    monkeypatch.setattr(runs.Run, "state", property(lambda self: "stalled"))
+    test = app("train", run=run.id)
+    assert "delete the run in Runs" in test.get("progress")[0].proto.text
+    shutil.rmtree(run.folder)
+    test.button(key="train_stop").click().run()
+    assert not test.exception
+    assert "There is no run" in test.error[0].value
 
 
 def test_a_waiting_run_says_its_place(app, monkeypatch):
@@ -210,8 +220,6 @@ def test_keeping_a_model_makes_a_copy_that_outlives_the_run(app):
     runs.delete_run(run.id)
     kept = loading.model("kept:mine-b")
     assert (kept.id, kept.title) == ("kept:mine-b", "../Mine & <b>")
-    with pytest.raises(ValueError, match="kept already"):
-        train_live.keep_model(run, "mine b")
 
 
 # --- the record and its curves -----------------------------------------------------------------

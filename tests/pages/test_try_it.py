@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -33,7 +34,7 @@ def test_the_threshold_hides_names_and_counts_them(app, tiny_models):
     test = write(app("try_it"), "Ada Lovelace lives in London.")
     test.slider(key="try_threshold").set_value(100).run()
     assert "<mark" not in shown(test).split('class="legend"')[0]
-    assert any("2 less sure than 100% are not marked" in caption.value for caption in test.caption)
+    assert any("2 less sure than 100 % are not marked" in caption.value for caption in test.caption)
 
 
 def test_a_sample_fills_the_box_and_the_row_is_free_again(app, tiny_models):
@@ -117,6 +118,26 @@ def test_a_damaged_model_is_told_in_a_sentence(app, tiny_models):
     assert not test.exception
     assert "was cut short or changed" in test.error[0].value
     assert not any("no model here yet" in text.value for text in test.markdown)
+
+
+def test_the_page_to_download_has_the_colours_of_the_screen(app, stores, monkeypatch):
+    import streamlit
+
+    labels = ("geo", "Chemical", "per", "Disease", "tim", "org")
+    save_tiny_model(stores / "models" / "news", labels=labels)
+    files = {}
+    monkeypatch.setattr(streamlit, "download_button", lambda label, data, **_: files.update({label: data()}))
+    test = write(app("try_it"), "Ada Lovelace lives in London.")
+    look = re.compile(r'<[^>]*background:(#[0-9a-f]{6})[^>]*>(?=[^"]*Disease)')
+    on_screen, in_file = look.search(shown(test)), look.search(files["HTML, a page to show"].decode())
+    assert on_screen[1] == in_file[1]
+
+
+def test_files_that_hold_hidden_names_say_so(app, tiny_models):
+    test = write(app("try_it"), "Ada Lovelace lives in London.")
+    assert not any("The files hold all names" in caption.value for caption in test.caption)
+    test.slider(key="try_threshold").set_value(100).run()
+    assert any("The files hold all names, also those less sure than 100 %" in c.value for c in test.caption)
 
 
 def test_downloads_offer_four_forms(app, tiny_models):

@@ -71,7 +71,12 @@ def test_published_recipes_say_what_the_tutorial_would_do():
     [found] = predict(random_tagger("tensorflow-bilstm", True), ["Ada met Zorblax."])
     assert "drops these words" in found.notes[0]
     [found] = predict(random_tagger("gmb-bilstm-softmax", True, max_length=5), ["Ada " * 12])
-    assert "keeps only the last 5 words" in found.notes[-1] and len(found.tags) == 12
+    assert "keeps only the last 5 words of a sentence; this one has 12." in found.notes[-1] and len(found.tags) == 12
+    long = "Ada ran " * 3 + ".", "Ada ran.", "Ada ran " * 4 + "."
+    [found] = predict(random_tagger("gmb-bilstm-softmax", True, max_length=5), [" The ".join(long)])
+    assert "2 here are longer, up to " in found.notes[-1]
+    [found] = predict(random_tagger("gmb-bilstm-softmax", True), ["a b c d e f g h"])
+    assert "(a, b, c, d, e and 3 more)" in found.notes[0]
     assert predict(random_tagger(), ["Ada met Zorblax."])[0].notes == ()
 
 

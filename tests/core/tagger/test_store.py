@@ -178,6 +178,18 @@ def test_readers_never_meet_a_half_saved_tagger(tmp_path):
     assert n_read and writing.result()
 
 
+def test_threads_may_write_one_file_at_once(tmp_path):
+    """Thirty pupils upload one file: every one of them ends with a whole file, and nothing is left over."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    contents = [bytes([n]) * 10_000 for n in range(30)]
+    for is_durable in (True, False):
+        with ThreadPoolExecutor(30) as pool:
+            list(pool.map(lambda data: store.write_file(tmp_path / "x", data, is_durable=is_durable), contents * 3))  # noqa: B023
+        assert (tmp_path / "x").read_bytes() in contents
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
 # --- damage: never silently wrong -----------------------------------------------------------
 
 
@@ -248,6 +260,12 @@ HOSTILE_MODELS = {
     "more tags than the network": lambda c: c["network"].update(n_tags=1),
     "temperature zero": lambda c: c.update(temperature=0),
     "first id beyond the table": lambda c: c["encoder"]["config"].update(first_id=16),
+    **{
+        f"unknown {key}": lambda c, key=key: c["encoder"]["config"].update({key: "odd"})
+        for key in ("vocabulary_from", "tokenizer", "order", "tag_order", "unknown", "pad_side", "pad_word", "pad_tag")
+    },
+    "unknown feature": lambda c: c["encoder"]["config"].update(features=["soul"]),
+    "an activation that prediction lacks": lambda c: c["network"]["layers"][-2].update(activation="tanh"),
     "card no object": lambda c: c.update(card=[]),
     "another program's file": lambda c: c.update(format="pickle"),
     "newer form": lambda c: c.update(version=2),
@@ -266,6 +284,22 @@ def test_a_hostile_model_json_is_refused_quickly_and_small(folder, attack):
     assert seconds < 1  # tracing included
     assert peak < 50e6
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda c: c["tags"].__setitem__(0, "B-odd"),
+        lambda c: c["tags"].__setitem__(1, "O"),
+        lambda c: c["feature_values"].update(soul=["a", "b"]),
+        lambda c: c["feature_values"].update(shape=["<pad>"]),
+    ],
+    ids=["no O", "O twice", "unknown feature", "a feature without <unk>"],
+)
+def test_a_vocabulary_that_could_not_be_used_is_refused(folder, change):
+    rewrite(folder, "vocab.json", change)
+    with pytest.raises(StoreError, match=r"vocab\.json"):
+        load_tagger(folder)
 
 
 def npz(members, compression=zipfile.ZIP_STORED):

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ner_core.training import jobs, runs
+from ner_core.training import jobs, machine, runs, worker
 from ner_core.training.runs import RunConfig, read_events
+from ner_core.training.worker import claim
 
 STUB = Path(__file__).with_name("stub_worker.py")
 CONLL = b"Ada\tB-per\nLovelace\tI-per\nlives\tO\nin\tO\nLondon\tB-geo\n.\tO\n\n" * 3
@@ -22,11 +23,23 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setattr(jobs, "WORKER", (str(STUB),))
     monkeypatch.setattr(jobs, "STANDBY_MB", 0)
     yield tmp_path / "home"
-    jobs.end_standby()
+    end_standby()
     for run in runs.list_runs():
         if run.is_active:
             runs.delete_run(run.id)
     wait_for(lambda: jobs._living_standby() is None)
+
+
+def is_ready():
+    """Whether a worker with everything loaded waits for a run."""
+    folder = jobs._living_standby()
+    return folder is not None and (folder / "ready").exists()
+
+
+def end_standby():
+    """Give the standby the one job there is to end it."""
+    if folder := jobs._living_standby():
+        claim(folder, None)
 
 
 @pytest.fixture
@@ -111,12 +124,12 @@ def test_no_process_to_be_had_is_told(config, monkeypatch):
 
 
 def test_a_standby_takes_the_next_run(config):
-    assert not jobs.is_standby_ready()
+    assert not is_ready()
     assert jobs.ensure_standby(config.corpus)
-    wait_for(jobs.is_standby_ready)
+    wait_for(is_ready)
     waiting = runs._read_json(jobs._living_standby() / "worker.json")
     run_id = jobs.start_run(config)
-    assert not jobs.is_standby_ready()
+    assert not is_ready()
     assert runs._read_json(runs.run_folder_of(run_id) / "worker.json") == waiting
     wait_for(lambda: state(run_id) == "finished")
     assert read_events(runs.run_folder_of(run_id))[0]
@@ -125,28 +138,72 @@ def test_a_standby_takes_the_next_run(config):
 def test_only_one_stands_by(home):
     for _ in range(5):
         assert jobs.ensure_standby()
-    wait_for(jobs.is_standby_ready)
+    wait_for(is_ready)
     assert len([p for p in (home / "standby").iterdir() if p.is_dir()]) == 1
 
 
 def test_a_standby_is_given_away_once(config):
     jobs.ensure_standby()
-    wait_for(jobs.is_standby_ready)
+    wait_for(is_ready)
     folder = jobs._living_standby()
-    assert [jobs.claim(folder, None) for _ in range(3)] == [True, False, False]
+    assert [claim(folder, None) for _ in range(3)] == [True, False, False]
     wait_for(lambda: jobs._living_standby() is None)
     run_id = jobs.start_run(config)
     wait_for(lambda: state(run_id) == "finished")
 
 
+def test_where_a_run_cannot_be_handed_over_it_gets_a_process_of_its_own(config, monkeypatch):
+    """As on exFAT, which knows no hard links."""
+
+    def refuse(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    jobs.ensure_standby()
+    wait_for(is_ready)
+    waiting = runs._read_json(jobs._living_standby() / "worker.json")
+    with monkeypatch.context() as patch:
+        patch.setattr(worker.os, "rename" if os.name == "nt" else "link", refuse)
+        run_id = jobs.start_run(config)
+    assert is_ready()
+    wait_for(lambda: state(run_id) == "finished")
+    assert runs._read_json(runs.run_folder_of(run_id) / "worker.json") != waiting
+    assert not list(runs.home().rglob("offer.*"))
+
+
+def test_a_standby_that_cannot_be_had_is_only_missed(config, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    for name in ("write_file", "_start"):
+        with monkeypatch.context() as patch:
+            patch.setattr(jobs, name, refuse)
+            assert jobs.ensure_standby(config.corpus) is False
+    assert jobs._living_standby() is None
+    assert jobs.ensure_standby(config.corpus)
+
+
+def test_a_disk_that_takes_nothing_is_told_before_the_start(config, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(jobs, "create_run", refuse)
+    with pytest.raises(jobs.JobError, match="Read-only file system"):
+        jobs.start_run(config)
+
+
+def test_stop_of_a_run_that_is_gone_is_told():
+    with pytest.raises(runs.RunError, match="There is no run"):
+        jobs.stop_run("20260101-000000-0123456789abcdef")
+
+
 def test_a_standby_nobody_asks_after_ends(home):
     jobs.ensure_standby()
-    wait_for(jobs.is_standby_ready)
+    wait_for(is_ready)
     identity = runs._read_json(jobs._living_standby() / "worker.json")
     (home / "standby" / "asked").write_text(str(time.monotonic() - 601))
-    wait_for(lambda: not runs.is_alive(identity))
+    wait_for(lambda: not machine.is_alive(identity))
     assert jobs.ensure_standby()
-    wait_for(jobs.is_standby_ready)
+    wait_for(is_ready)
 
 
 def test_no_standby_where_memory_is_short(monkeypatch):
@@ -163,4 +220,4 @@ def test_the_standby_can_be_forbidden(monkeypatch):
 
 
 def test_memory_is_measured():
-    assert 0 < jobs.free_memory_mb() < 10**10
+    assert 0 < machine.free_memory_mb() < 10**10

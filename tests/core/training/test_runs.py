@@ -9,9 +9,11 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
 from ner_core.records import (
+    Corpus,
     Counts,
     EpochDone,
     FloorsMeasured,
@@ -19,10 +21,15 @@ from ner_core.records import (
     Report,
     RunEnded,
     RunStarted,
+    Sentence,
+    Span,
     StepDone,
     TrainConfig,
 )
-from ner_core.training import runs
+from ner_core.tagger.networks import weight_shapes
+from ner_core.tagger.recipes import new_tagger, recipe
+from ner_core.tagger.store import load_tagger, save_tagger
+from ner_core.training import jobs, machine, runs
 from ner_core.training.runs import EventLog, RunConfig, RunError, event_from_dict, event_to_dict, read_events
 
 REPORT = Report(
@@ -185,7 +192,12 @@ def test_an_id_that_is_none_is_refused(name):
         runs.read_run(name)
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{", '{"version": 2}', '{"version": 1, "training": 3}', "\xff"])
+BAD_TIMES = [f'{{"version": 1, "created": {created}}}' for created in ('"x"', "[3]", "1e300", "NaN", "1" + "0" * 400)]
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{", '{"version": 2}', '{"version": 1, "training": 3}', *BAD_TIMES, "\xff"]
+)
 def test_a_damaged_run_is_left_out_of_the_list(run, content):
     (run.folder / "config.json").write_text(content, encoding="latin-1")
     assert runs.list_runs() == []
@@ -201,11 +213,38 @@ def test_delete_takes_everything(run, home):
         runs.delete_run(run.id)
 
 
+def test_one_damaged_run_hides_no_other(run):
+    other = runs.create_run(RunConfig())
+    (run.folder / "config.json").write_text('{"version": 1, "created": "x"}')
+    assert [found.id for found in runs.list_runs()] == [other.id]
+
+
+def test_delete_clears_up_what_an_earlier_removal_left(run, home):
+    (home / "runs" / ".deleted-20260101-000000-0123456789abcdef" / "best").mkdir(parents=True)
+    runs.delete_run(run.id)
+    assert list((home / "runs").iterdir()) == []
+
+
+def test_delete_where_the_process_ends_in_that_moment(run, monkeypatch):
+    def is_gone(*_):
+        raise ProcessLookupError(3, "No such process")
+
+    monkeypatch.setattr(runs, "STOP_SECONDS", 0.0)
+    monkeypatch.setattr(machine.os, "kill", is_gone)
+    alive = iter([True, True, True, True])
+    for module in (runs, machine):
+        monkeypatch.setattr(module, "is_alive", lambda _: next(alive, False))
+    (run.folder / "worker.json").write_text('{"pid": 4194300}')
+    runs.delete_run(run.id)
+    assert not run.folder.exists()
+    assert next(alive, None) is None  # it was asked, killed, and then gone
+
+
 def test_delete_ends_a_process_that_does_not_stop(run, monkeypatch):
     monkeypatch.setattr(runs, "STOP_SECONDS", 0.2)
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     threading.Thread(target=child.wait, daemon=True).start()
-    (run.folder / "worker.json").write_text(json.dumps(runs.identify(child.pid)))
+    (run.folder / "worker.json").write_text(json.dumps(machine.identify(child.pid)))
     started = time.monotonic()
     runs.delete_run(run.id)
     assert time.monotonic() - started < 11
@@ -217,7 +256,7 @@ def test_delete_ends_a_process_that_does_not_stop(run, monkeypatch):
 
 
 def work_here(folder, phase="running", age=0.0):
-    (folder / "worker.json").write_text(json.dumps(runs.identify(os.getpid())))
+    (folder / "worker.json").write_text(json.dumps(machine.identify(os.getpid())))
     (folder / "heartbeat").write_text(json.dumps({"phase": phase, "monotonic": time.monotonic() - age}))
 
 
@@ -230,7 +269,7 @@ def test_states_of_a_living_worker(run):
     work_here(run.folder, age=runs.STALL_SECONDS + 1)
     assert run.state == "stalled"
     work_here(run.folder)
-    runs.request_stop(run.id)
+    jobs.stop_run(run.id)
     assert run.state == "stopping"
 
 
@@ -251,7 +290,7 @@ def test_the_last_event_decides(run, reason, state):
 
 def test_a_worker_that_is_gone_is_interrupted(run):
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    (run.folder / "worker.json").write_text(json.dumps(runs.identify(child.pid)))
+    (run.folder / "worker.json").write_text(json.dumps(machine.identify(child.pid)))
     assert run.state == "starting"
     child.kill()
     deadline = time.monotonic() + 10
@@ -264,7 +303,7 @@ def test_a_worker_that_is_gone_is_interrupted(run):
 
 @pytest.mark.parametrize("change", [{"start": "1"}, {"boot": "another boot"}, {"pid": 0}, {"pid": None}])
 def test_a_reused_pid_or_another_boot_is_no_living_worker(run, change):
-    (run.folder / "worker.json").write_text(json.dumps(runs.identify(os.getpid()) | change))
+    (run.folder / "worker.json").write_text(json.dumps(machine.identify(os.getpid()) | change))
     assert run.state == "interrupted"
 
 
@@ -272,6 +311,64 @@ def test_a_run_nobody_took_up_is_interrupted_after_a_while(run):
     long_ago = time.time() - 2 * runs.START_SECONDS
     os.utime(run.folder / "config.json", (long_ago, long_ago))
     assert run.state == "interrupted"
+
+
+# --- models a person keeps ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def trained(run):
+    """The run, with a tagger of drawn weights as its best."""
+    ada = Sentence(("Ada", "sleeps"), (Span(0, 1, "per"),))
+    tagger = new_tagger(Corpus("tiny", (ada,), (), (), ("per",)), recipe("bilstm-crf"))
+    random = np.random.default_rng(1)
+    tagger.weights = {
+        name: random.normal(size=shape).astype("f4") for name, shape in weight_shapes(tagger.network).items()
+    }
+    save_tagger(tagger, run.folder / "best")
+    return run
+
+
+def test_a_kept_model_outlives_its_run(trained, home):
+    folder = runs.keep_model(trained, " My <b> best\nmodel ")
+    assert folder == home / "models" / "my-b-best-model"
+    runs.delete_run(trained.id)
+    kept = load_tagger(folder)
+    assert kept.is_trained and kept.card["name"] == "My <b> best model"
+
+
+def test_a_name_is_kept_once_however_many_ask(trained):
+    def keep(_):
+        try:
+            return runs.keep_model(trained, "mine")
+        except RunError as problem:
+            return str(problem)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(keep, range(8)))
+    refused = [answer for answer in answers if isinstance(answer, str)]
+    assert len(refused) == 7 and all("kept already" in answer for answer in refused)
+    assert load_tagger(runs.model_roots()[1] / "mine").card["name"] == "mine"
+
+
+def test_what_cannot_be_kept_is_told_and_leaves_no_folder(run, trained, home, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(runs, "save_tagger", full)
+    with pytest.raises(RunError, match="No space left"):
+        runs.keep_model(trained, "mine")
+    (run.folder / "best" / "MANIFEST.json").unlink()
+    with pytest.raises(RunError, match="no stored tagger"):
+        runs.keep_model(run, "mine")
+    assert list((home / "models").iterdir()) == []
+
+
+def test_models_stand_where_the_settings_say(home, tmp_path, monkeypatch):
+    monkeypatch.delenv("NER_LAB_MODELS", raising=False)
+    assert runs.model_roots() == (runs.PROJECT / "models", home / "models", home / "runs")
+    monkeypatch.setenv("NER_LAB_MODELS", str(tmp_path / "ours"))
+    assert runs.model_roots()[0] == tmp_path / "ours"
 
 
 # --- corpora ----------------------------------------------------------------------------------------
@@ -287,6 +384,13 @@ def test_a_stored_corpus_is_read_again(home):
     assert corpus.name == "mine"
     assert len(corpus.sentences) == 2
     assert len(list((home / "corpora").iterdir())) == 2
+
+
+def test_thirty_may_upload_the_same_file_at_once(home):
+    with ThreadPoolExecutor(30) as pool:
+        [stored] = set(pool.map(lambda _: runs.store_corpus("mine.conll", CONLL), range(60)))
+    assert sorted(p.name for p in (home / "corpora" / stored).iterdir()) == ["corpus.json", "train"]
+    assert len(runs.load_stored_corpus(stored).sentences) == 2
 
 
 def test_given_parts_stay(home):

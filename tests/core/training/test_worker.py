@@ -7,13 +7,14 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ner_core.records import EpochDone, RunEnded, RunStarted, StepDone, TrainConfig
+from ner_core.records import Counts, EpochDone, Report, RunEnded, RunStarted, StepDone, TrainConfig
 from ner_core.tagger.store import load_tagger
-from ner_core.training import runs, worker
+from ner_core.training import jobs, runs, worker
 from ner_core.training.runs import RunConfig, read_events
 from ner_core.training.worker import run_folder
 
@@ -68,6 +69,8 @@ def test_a_run_writes_events_and_its_best_tagger(run):
     assert tagger.is_trained
     assert (tagger.card["epoch"], tagger.card["f1"]) == (2, pytest.approx(4 / 6))
     assert set(tagger.card["fingerprints"]) == {"train", "dev", "test"}
+    assert tagger.card["scored_on"] == "dev, 1 sentences"
+    assert tagger.card["by_label"] == {"per": {"tp": 2, "fp": 1, "fn": 1}}
     assert not list(run.folder.rglob("*.tmp"))
 
 
@@ -123,7 +126,7 @@ def test_a_file_named_stop_ends_it_and_keeps_the_best(run):
     def until_stopped(tagger, corpus, config, *, probes, control):
         for event in stub_train(tagger, corpus, config, control=control):
             if isinstance(event, StepDone) and event.step == 2:
-                runs.request_stop(run.id)
+                jobs.stop_run(run.id)
             yield event
 
     assert run_folder(run.folder, train=until_stopped) == "stopped"
@@ -132,7 +135,7 @@ def test_a_file_named_stop_ends_it_and_keeps_the_best(run):
 
 
 def test_stop_before_the_start(run):
-    runs.request_stop(run.id)
+    jobs.stop_run(run.id)
     assert run_folder(run.folder, train=stub_train) == "stopped"
     assert kinds(run.folder) == ["RunEnded"]
 
@@ -196,6 +199,29 @@ def test_the_last_epoch_is_kept_where_the_recipe_says_so(run):
         assert load_tagger(chosen.best).card["epoch"] == epoch
 
 
+def test_without_dev_sentences_the_card_claims_no_score(run):
+    def unmeasured(tagger, corpus, config, *, probes, control):
+        for event in stub_train(tagger, corpus, config, control=control):
+            yield replace(event, dev=Report(Counts(), {})) if isinstance(event, EpochDone) else event
+
+    run_folder(run.folder, train=unmeasured)
+    card = load_tagger(run.best).card
+    assert card["epoch"] == 2 and not {"f1", "scored_on", "by_label"} & set(card)
+
+
+@pytest.mark.parametrize(
+    ("problem", "is_foreseen"), [(KeyError("x"), False), (ValueError("odd"), True), (OSError(13, "Denied"), True)]
+)
+def test_only_what_nobody_foresaw_points_to_the_log(run, problem, is_foreseen):
+    def failing(*_, **__):
+        raise problem
+        yield
+
+    run_folder(run.folder, train=failing)
+    assert ("worker.log" in read_events(run.folder)[0][-1].message) is not is_foreseen
+    assert "worker.log" not in worker.explain(problem)
+
+
 # --- the queue ---------------------------------------------------------------------------
 
 
@@ -241,7 +267,7 @@ def test_stop_while_waiting(run, monkeypatch):
         thread = threading.Thread(target=run_folder, args=(run.folder,), kwargs={"train": stub_train})
         thread.start()
         wait_for(lambda: run.state == "waiting")
-        runs.request_stop(run.id)
+        jobs.stop_run(run.id)
         thread.join(10)
     assert run.state == "stopped"
 
