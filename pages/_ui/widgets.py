@@ -127,13 +127,12 @@ SCORES = {
 
 
 def score(name: str, counts: Counts) -> None:
-    """Draw precision, recall or F1 with the number of examples it rests on; what it means is its help text."""
+    """Draw precision, recall or F1, and beneath it what it means and how many examples it rests on."""
     title, explain = SCORES[name]
     n = counts.n_predicted if name == "precision" else counts.n_gold
-    what = "marked" if name == "precision" else "names"
     with st.container(gap=None):
-        st.metric(title, percent(getattr(counts, name)) if n else "none", help=explain(counts))
-        st.caption(f"{n:,} {what}")
+        st.metric(title, percent(getattr(counts, name)) if n else "none")
+        st.caption(explain(counts))
 
 
 # --- text with entities ------------------------------------------------------------------
