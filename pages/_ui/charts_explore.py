@@ -89,7 +89,7 @@ def bin_lengths(histogram: Mapping[int, int], width: int) -> dict[int, int]:
 
 
 def show_lengths(histogram: Mapping[int, int], summary: Mapping[str, float], cut: LengthCut) -> int | None:
-    """Sentences by length, the mean, and the line behind which tokens are cut off; return the length clicked on."""
+    """Sentences by length, the mean, and the line behind which tokens are cut off; return the length dragged to."""
     last = max(int(summary["max"]), cut.max_length)
     width = -(-last // MOST_BINS)
     binned = bin_lengths(histogram, width)
@@ -115,12 +115,22 @@ def show_lengths(histogram: Mapping[int, int], summary: Mapping[str, float], cut
         f"Sentence lengths from {summary['min']} to {summary['max']} tokens, mean {mean:.1f}, half of them up to "
         f"{summary['median']:.0f}. The line stands at {cut.max_length}: {cut.n_cut_sentences:,} sentences are longer."
     )
-    figure.update_layout(clickmode="event+select")
+    figure.update_layout(dragmode="select", selectdirection="h")
+    figure.update_layout(newselection={"line": {"color": charts.second(), "width": 1, "dash": "dot"}})
     figure.update_traces(selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}})
-    options = {"on_select": "rerun", "selection_mode": "points"}
+    options = {"on_select": "rerun", "selection_mode": "box"}
     chosen = charts.show(figure, key="explore_lengths", alt=alt, **options)  # its table stands below the slider
-    points = chosen["selection"]["points"] if chosen else []
-    return round(points[0]["x"] + (width - 1) / 2) if points else None
+    return dragged_to(chosen["selection"], last) if chosen else None
+
+
+def dragged_to(selection: Mapping, last: int) -> int | None:
+    """The length at which a drag across the chart ended on its right.
+
+    >>> dragged_to({"box": [{"x": [3.2, 41.7]}]}, last=104), dragged_to({"box": []}, last=104)
+    (41, None)
+    """
+    boxes = selection.get("box")
+    return min(max(int(max(boxes[0]["x"])), 1), last) if boxes else None
 
 
 def show_length_table(histogram: Mapping[int, int]) -> None:

@@ -26,15 +26,15 @@ def show(corpus_id: str, corpus: Corpus) -> None:
     summary = length_summary(lengths)
     st.markdown(
         "A network reads its sentences as a rectangle: longer ones are cut, shorter ones are filled with padding. "
-        "**Move the line** (drag the slider, or click a bar) and see what that does."
+        "**Move the line** and see what that does: drag across the chart to where it shall stand, or use the slider."
     )
     drawing = st.container()
     max_length = choose_length(corpus_id, summary)
     cut, whole = length_cut(lengths, max_length), length_cut(lengths, None)
     histogram = length_histogram(lengths)
     with drawing:
-        clicked = charts_explore.show_lengths(histogram, summary, cut)
-    if follow_click(corpus_id, clicked):
+        dragged = charts_explore.show_lengths(histogram, summary, cut)
+    if follow_drag(corpus_id, dragged):
         st.rerun(scope="fragment")
     show_cut(cut, len(corpus.sentences), whole)
     charts_explore.show_length_table(histogram)
@@ -71,17 +71,17 @@ def choose_length(corpus_id: str, summary: dict) -> int:
     return kept["length"]
 
 
-def follow_click(corpus_id: str, clicked: int | None) -> bool:
-    """Move the line to a bar that was clicked just now; a bar that stays selected is no new click."""
+def follow_drag(corpus_id: str, dragged: int | None) -> bool:
+    """Move the line to where a drag ended just now; a rectangle that stays drawn is no new drag."""
     kept = session.recall(f"explore_length_{corpus_id}")
-    if clicked == kept.get("clicked"):
+    if dragged == kept.get("dragged"):
         return False
-    kept["clicked"] = clicked
-    if clicked is None or clicked == kept["length"]:
+    kept["dragged"] = dragged
+    if dragged is None or dragged == kept["length"]:
         return False
-    kept["length"] = clicked
+    kept["length"] = dragged
     for widget in ("slider", "number"):
-        kept[widget] = (kept[widget][0] + 1, clicked)
+        kept[widget] = (kept[widget][0] + 1, dragged)
     return True
 
 

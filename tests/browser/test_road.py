@@ -46,6 +46,8 @@ def test_a_lesson_at_a_laptop(visit, server):
     histogram = visitor.chart("Sentence lengths")
     histogram.locator(".barlayer path").first.wait_for()
     assert "mean" in histogram.get_attribute("aria-label")
+    drag_to_bar(page, histogram, 20)
+    visitor.chart("Sentence lengths.*The line stands at 2").wait_for()
     visitor.choose("Look at", "Sentences")
     page.get_by_role("textbox", name="Search").fill("Berlin")
     page.get_by_role("textbox", name="Search").press("Enter")
@@ -123,3 +125,14 @@ def test_a_lesson_on_a_telephone(visit):
     visitor.go("Try")
     visitor.mark("London").wait_for()
     assert visitor.overhang() <= 1
+
+
+def drag_to_bar(page, histogram, number: int) -> None:
+    """Drag across the chart from its left to the bar of that number."""
+    bars = histogram.locator(".barlayer .point")
+    first, last = bars.nth(2).bounding_box(), bars.nth(number).bounding_box()
+    height = last["y"] + last["height"] / 2
+    page.mouse.move(first["x"], height)
+    page.mouse.down()
+    page.mouse.move(last["x"], height, steps=8)
+    page.mouse.up()
