@@ -10,6 +10,7 @@ BIN := .venv/bin
 .PHONY: app setup test lint tutorials models bench clean
 
 app: setup
+	@echo "NER Lab: open http://$(HOST):$(PORT) in a browser. Ctrl+C ends it."
 	$(BIN)/streamlit run app.py --server.address $(HOST) --server.port $(PORT)
 
 setup: .venv/app.installed

@@ -39,6 +39,8 @@ def show_form() -> None:
         counts = (
             f"{widgets.number(len(corpus.train))} sentences to learn from, {widgets.number(len(corpus.dev))} to measure"
         )
+        if not corpus.dev:
+            st.info("This corpus is so small that no sentence is left to measure on: the last epoch will be kept.")
         st.caption(f"{counts} after each epoch. It goes on when you leave this page; Runs lists it.")
     with right:
         train_form.tell_recipe(chosen, corpus)

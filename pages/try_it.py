@@ -155,7 +155,7 @@ def show_limits(tagger: Tagger, labels: tuple[str, ...]) -> None:
     known = ", ".join(f"{widgets.plain(label)} ({widgets.plain(label_words(label))})" for label in labels)
     labels_lower = {label.lower() for label in labels}
     missing = [what for what, covering in EXPECTED.items() if not covering & labels_lower]
-    st.subheader("What this model never finds", anchor=False)
+    st.subheader("What this model does not find, or not well", anchor=False)
     lines = [f"It knows {len(labels)} kinds of names and no others: {known}."]
     if missing:
         lines.append(f"It never finds {', '.join(missing[:-1])}{' or ' if missing[1:] else ''}{missing[-1]}.")
@@ -169,12 +169,13 @@ def show_limits(tagger: Tagger, labels: tuple[str, ...]) -> None:
 
 def rarely_found(tagger: Tagger, labels: tuple[str, ...]) -> list[str]:
     """The labels of which it found less than half when it was measured, where its card holds the counts by label."""
-    lines = []
+    lines, where = [], str(tagger.card.get("scored_on") or "").partition(",")[0]
+    on = f" on {widgets.plain(where)}" if where else ""
     for label, counts in (tagger.card.get("by_label") or {}).items():
         n_gold = counts.get("tp", 0) + counts.get("fn", 0)
         if label in labels and n_gold and counts.get("tp", 0) < n_gold / 2:
             lines.append(
-                f"It often misses {widgets.plain(label)}: when it was measured, it found {counts['tp']:,} of {n_gold:,}."
+                f"It often misses {widgets.plain(label)}: when it was measured{on}, it found {counts['tp']:,} of {n_gold:,}."
             )
     return lines
 

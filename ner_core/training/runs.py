@@ -281,6 +281,11 @@ def read_run(run_id: str) -> Run:
     return open_run(run_folder_of(run_id))
 
 
+def _default_name(config: RunConfig) -> str:
+    form = " as published" if config.is_published else ""
+    return f"{config.recipe}{form} on {config.corpus_name}"
+
+
 def open_run(folder: Path) -> Run:
     """Open the run stored in `folder`."""
     stored = _read_json(folder / "config.json")
@@ -294,7 +299,7 @@ def open_run(folder: Path) -> Run:
             raise ValueError(f"created is no time: {created:g}")
     except (TypeError, AttributeError, ValueError, OverflowError) as problem:
         raise RunError(f"The run {folder.name} cannot be read: {problem}.") from None
-    name = (_read_json(folder / "name.json") or {}).get("name") or f"{config.recipe} on {config.corpus_name}"
+    name = (_read_json(folder / "name.json") or {}).get("name") or _default_name(config)
     return Run(folder.name, folder, config, str(name), created)
 
 

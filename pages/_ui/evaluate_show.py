@@ -45,8 +45,8 @@ def show_seen(evaluation: Evaluation) -> None:
     if seen is None or not (seen.n_gold or unseen.n_gold):
         return
     st.markdown(
-        f"**Remembered or recognised?** Of the names that stand in the train part word for word it finds "
-        f"{_share(seen)}; of names it has never met, {_share(unseen)}."
+        f"**Remembered or recognised?** Of the names that stand word for word in this corpus' train part it finds "
+        f"{_share(seen)}; of those that do not, {_share(unseen)}."
     )
 
 
@@ -147,7 +147,10 @@ def show_confusion(evaluation: Evaluation) -> None:
     """Which label is taken for which; a cell, clicked or chosen, shows its sentences."""
     found = evaluation.confusion
     st.subheader("Which label is taken for which", anchor=False)
-    st.markdown("Rows are the right labels, columns what the model said. Click a cell, or choose it below.")
+    st.markdown(
+        "Rows are the right labels, columns what the model said. Click a cell, or choose it below. "
+        "Here a name counts with the label it was given even where its edges are not quite right."
+    )
     cells = [
         (gold, predicted)
         for gold in found.labels

@@ -69,8 +69,8 @@ def tell_recipe(chosen: Recipe, corpus: Corpus) -> None:
         _tell_cannot_run(chosen)
     if chosen.claims and not figures_apply(chosen, corpus):
         st.info(
-            f"The tutorial claims: {'; '.join(chosen.claims)}. These figures were read on its own data and "
-            f"do not apply to {widgets.plain(corpus.name)}."
+            f"The tutorial claims: {'; '.join(chosen.claims)}. Whatever it reports was read on its own data: "
+            f"published figures do not apply to {widgets.plain(corpus.name)}."
         )
     if chosen.values:
         _show_values(chosen)

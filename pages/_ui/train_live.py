@@ -86,7 +86,7 @@ def _show_state(run: Run, record: RunRecord, state: str) -> None:
     """A line of words, the progress, and Stop."""
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container(width="stretch", gap="xsmall"):
-            st.progress(1.0 if record.ended else record.progress, text=plain(_line(run, record, state)))
+            st.progress(record.progress, text=plain(_line(run, record, state)))
         if state in ACTIVE_STATES:
             st.button(
                 "Stop",
@@ -208,11 +208,16 @@ def show_result(run: Run, record: RunRecord, state: str) -> None:
         st.markdown("There is no model to use from this run. Change the settings and start again.")
         return
     if record.best:
-        st.markdown(gained(record.best.dev, record.floors.most_frequent_tag if record.floors else None))
+        floor = record.floors.most_frequent_tag if record.floors else None
+        advice = (AS_MENDED,) if run.config.is_published else ()
+        st.markdown(gained(record.best.dev, floor, *advice))
     _offer_next(run)
 
 
-def gained(dev: Report, floor: Report | None) -> str:
+AS_MENDED = "The tutorial's mistakes stand on the form: compare the same network as mended."
+
+
+def gained(dev: Report, floor: Report | None, advice: str = "Train longer, or on more sentences.") -> str:
     """Say what the run has learned beyond what needs no learning.
 
     >>> from ner_core.records import Counts
@@ -224,6 +229,8 @@ def gained(dev: Report, floor: Report | None) -> str:
     Learning has gained **24.8 points**.
     """
     found = dev.overall
+    if not found.n_gold:
+        return "There were no names to measure on: the dev part has none. The last epoch is kept, and nothing is known of how good it is."
     said = (
         f"It finds **{number(found.tp)} of {number(found.n_gold)} names** exactly and marks {number(found.fp)} things "
         f"that are no such name: entity F1 **{percent(dev.f1)}**."
@@ -234,7 +241,7 @@ def gained(dev: Report, floor: Report | None) -> str:
     learned = (
         f"Learning has gained **{points:.1f} points**."
         if points > 0
-        else f"That is {-points:.1f} points more than this run: train longer, or on more sentences."
+        else f"That is {abs(points):.1f} points more than this run. {advice}"
     )
     return (
         f"{said} A table of each word's most frequent tag finds {number(floor.overall.tp)} and reaches "

@@ -99,7 +99,7 @@ class RunRecord:
     @property
     def epoch(self) -> int:
         """The epoch that runs, from 1; 0 before the first step."""
-        return self.recent[-1].epoch if self.recent else 0
+        return max(self.recent[-1].epoch if self.recent else 0, self.epochs[-1].epoch if self.epochs else 0)
 
     @property
     def n_steps_asked(self) -> int:
