@@ -16,6 +16,7 @@ from pages._ui.train_record import RunRecord
 from pages._ui.widgets import duration, number, percent, plain
 
 EVERY_SECONDS = 0.5
+FIRST_SECONDS = 0.2  # until the first step, which people wait for
 
 # state -> what it means, for a person
 STATES = {
@@ -50,7 +51,9 @@ def show(run: Run) -> None:
     st.subheader(plain(run.name), anchor=False)
     st.caption(plain(in_words(run)))
     is_live = run.is_active
-    st.fragment(_draw, run_every=EVERY_SECONDS if is_live else None)(run.id, is_live=is_live)
+    is_early = is_live and not record_of(run).step
+    every = FIRST_SECONDS if is_early else EVERY_SECONDS
+    st.fragment(_draw, run_every=every if is_live else None)(run.id, is_live=is_live, is_early=is_early)
 
 
 def in_words(run: Run) -> str:
@@ -63,7 +66,7 @@ def in_words(run: Run) -> str:
     return ", ".join(parts)
 
 
-def _draw(run_id: str, *, is_live: bool) -> None:
+def _draw(run_id: str, *, is_live: bool, is_early: bool) -> None:
     try:
         run = read_run(run_id)
     except RunError as problem:  # deleted on another screen
@@ -77,6 +80,8 @@ def _draw(run_id: str, *, is_live: bool) -> None:
     if state not in ACTIVE_STATES:
         show_result(run, record, state)
     _show_curves(run, record)
+    if is_early and record.step:
+        st.rerun()  # the first point stands: look less often from now on
 
 
 # --- what it does now ---------------------------------------------------------------------
