@@ -34,7 +34,7 @@ GMB = CORPORA / "gmb" / "ner_dataset.csv.xz"
 LONG_SECONDS = 900.0  # no training step, upload or epoch may take longer
 LOSS, F1 = "Training and validation loss", "Entity F1 by epoch"
 SENTENCE = "On Monday the French president met Angela Merkel in Berlin."
-SECTIONS = {"Labels and tags": "Entities by label", "Lengths": "Sentence lengths", "Mentions": "Most frequent mentions"}
+SECTIONS = {"Labels": "Entities by label", "Lengths": "Sentence lengths", "Mentions": "Most frequent mentions"}
 
 # what is measured -> target in seconds, or None
 TARGETS = {

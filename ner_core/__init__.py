@@ -2,8 +2,8 @@
 
 Read the chapters in the order of `CHAPTERS`. A part is a folder; a chapter imports only
 chapters before it, and none imports Streamlit. `import ner_core` itself is light: the names
-below are loaded when first used, and only `training` (and the chapters it needs, `crf`, `lstm`
-and `networks`) ever loads TensorFlow.
+below are loaded when first used, and only `training` (and the chapters it needs, `crf`,
+`lookup`, `lstm` and `networks`) ever loads TensorFlow.
 """
 
 from importlib import import_module
@@ -16,6 +16,7 @@ CHAPTERS = (
     "data.tags",
     "data.strict",
     "data.formats.decoding",
+    "data.formats.tables",
     "data.formats.kaggle",
     "data.formats.conllu",
     "data.formats.conll",
@@ -27,15 +28,22 @@ CHAPTERS = (
     "data.formats.jsonl",
     "data.formats.docbin",
     "data.corpus",
+    "data.columns",
     "data.statistics",
+    "data.mentions",
+    "data.side_by_side",
+    "data.download",
+    "data.catalogue",
     # II. from sentences to predictions
     "tagger.encode",
     "tagger.crf",
+    "tagger.lookup",
     "tagger.lstm",
     "tagger.networks",
     "tagger.recipes",
     "tagger.forward",
     "tagger.predict",
+    "tagger.archive",
     "tagger.store",
     # III. how good is it
     "scores.strict",
@@ -44,12 +52,18 @@ CHAPTERS = (
     "scores.report",
     "scores.floors",
     "scores.honesty",
+    "scores.comparison",
     # IV. from corpus to tagger
+    "training.adam",
     "training.train",
     "training.machine",
     "training.runs",
+    "training.checkpoints",
+    "training.people",
+    "training.classroom",
     "training.worker",
     "training.jobs",
+    "training.waiting",
     # V. showing
     "show.highlight",
     "show.export",

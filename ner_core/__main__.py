@@ -54,10 +54,14 @@ def show_corpus(chosen: argparse.Namespace) -> int:
 
 
 def convert(chosen: argparse.Namespace) -> int:
-    """Read one form, write another; the sentences keep the file's order."""
+    """Read one form, write another; the sentences keep the file's order, and the parts it names."""
+    from ner_core.data.corpus import with_parts
+
     form = chosen.to or _form_of(chosen.output)
+    if chosen.for_spreadsheets and form != "csv":
+        raise BadInput(f"--for-spreadsheets is for csv alone. Received: {form}.")
     corpus = _read_whole(chosen.file, getattr(chosen, "from"))
-    content = write_form(corpus.sentences, form)
+    content = write_form(with_parts(corpus), form, for_spreadsheets=chosen.for_spreadsheets)
     try:
         Path(chosen.output).write_bytes(content)
     except OSError as problem:
@@ -79,14 +83,17 @@ def _form_of(path: str) -> str:
     return form
 
 
-def write_form(sentences: Sequence[Sentence], form: str) -> bytes:
+def write_form(sentences: Sequence[Sentence], form: str, *, for_spreadsheets: bool = False) -> bytes:
     """The sentences as the bytes of a file; what the form cannot hold is refused with a reason."""
+    from functools import partial
+
     from ner_core.data.formats.conll import write_conll
     from ner_core.data.formats.docbin import write_docbin
     from ner_core.data.formats.jsonl import write_jsonl
     from ner_core.data.formats.kaggle import write_long_csv
 
-    writers = {"conll": write_conll, "jsonl": write_jsonl, "csv": write_long_csv, "spacy": write_docbin}
+    write_csv = partial(write_long_csv, for_spreadsheets=for_spreadsheets)
+    writers = {"conll": write_conll, "jsonl": write_jsonl, "csv": write_csv, "spacy": write_docbin}
     try:
         content = writers[form](sentences)
         return content if isinstance(content, bytes) else content.encode()
@@ -95,6 +102,74 @@ def write_form(sentences: Sequence[Sentence], form: str) -> bytes:
         raise BadInput(f"No file can hold half a character (a lone surrogate). Received: {half!r}.") from None
     except ValueError as problem:  # the form has no room for this word, label or span: it says which
         raise BadInput(str(problem)) from problem
+
+
+# --- the catalogue of public corpora --------------------------------------------------
+
+
+def show_catalogue(chosen: argparse.Namespace) -> int:
+    """List the public corpora, or fetch one of them; nothing is fetched unless it is named."""
+    from ner_core.data.catalogue import entries, find, in_words, missing
+
+    if chosen.file and not chosen.name:
+        raise BadInput("--file needs the name of a corpus: catalogue NAME --file FILE.")
+    if chosen.name:
+        return _take_by_hand(find(chosen.name), chosen) if chosen.file else _fetch(find(chosen.name), chosen)
+    rows = [
+        {
+            **{name: getattr(entry, name) for name in ("name", "title", "about", "licence", "page", "labels")},
+            "bytes": entry.n_bytes,
+            "by_hand": entry.is_by_hand,
+            "is_here": not missing(entry, _cache()),
+        }
+        for entry in entries()
+    ]
+    if chosen.json:
+        _print_json({"corpora": rows})
+        return 0
+    for row in rows:
+        state = "here" if row["is_here"] else "to be got by hand" if row["by_hand"] else "not fetched"
+        print(f"{row['name']:<10}{in_words(row['bytes']):>8}  {state:<18}{row['licence']}")
+        print(f"{'':<10}{row['about']}")
+        print(f"{'':<10}{row['page']}")
+    return 0
+
+
+def _fetch(entry, chosen: argparse.Namespace) -> int:
+    from ner_core.data.catalogue import fetch, in_words
+
+    is_seen, last = sys.stderr.isatty(), -1
+    for step in fetch(entry, _cache()):
+        tenth = step.done * 10 // step.total
+        if is_seen or tenth != last:
+            told = f"{step.done * 100 // step.total:>3} % of {in_words(step.total)}  {step.file}"
+            print(f"\r{told:<70}" if is_seen else told, end="" if is_seen else "\n", file=sys.stderr, flush=True)
+        last = tenth
+    if is_seen:
+        print(file=sys.stderr)
+    return _tell_it_is_here(entry, chosen)
+
+
+def _take_by_hand(entry, chosen: argparse.Namespace) -> int:
+    from ner_core.data.catalogue import missing, take
+
+    with _open(chosen.file) as file:
+        taken = take(file.read(), _cache())
+    if taken is None or taken[0] != entry:
+        raise BadInput(
+            f"{chosen.file} is not a file that the catalogue knows as {entry.title}. It can be used all the same: "
+            "give its path in place of a name; but figures quoted for this corpus do not hold for it."
+        )
+    _say(f"This is the known file {taken[1].name}.")
+    lacking = ", ".join(file.name for file in missing(entry, _cache()))
+    return _nothing(f"Still missing: {lacking}.") if lacking else _tell_it_is_here(entry, chosen)
+
+
+def _tell_it_is_here(entry, chosen: argparse.Namespace) -> int:
+    _say(f"{entry.title} is here ({_cache() / entry.name}). Use it by its name: --corpus {entry.name}")
+    if chosen.json:
+        _print_json({"name": entry.name, "folder": str(_cache() / entry.name), "bytes": entry.n_bytes})
+    return 0
 
 
 # --- recipes, train -----------------------------------------------------------------
@@ -328,7 +403,9 @@ def _bunches(lines: Iterable[str]) -> Iterator[list[str]]:
 
 
 def show_runs(chosen: argparse.Namespace) -> int:
-    """Print the stored runs and their states, newest first."""
+    """Print the stored runs and their states, newest first; or, with --resume, let one go on to its end."""
+    if chosen.resume:
+        return resume(chosen.resume)
     from ner_core.tagger.store import list_models
     from ner_core.training.runs import list_runs, model_roots
 
@@ -352,6 +429,25 @@ def show_runs(chosen: argparse.Namespace) -> int:
     for row in rows:
         print(f"{row['id']}  {row['state']:<12}{_percent(row['f1']):>7}  {row['name']}")
     return 0 if rows else _nothing("No run is stored. Start one on the page Train.")
+
+
+def resume(run_id: str) -> int:
+    """Go on with a run that was broken off, here and now; Ctrl-C stops it again, and nothing is lost."""
+    from ner_core.training.runs import RESUMABLE_STATES, read_events, read_run
+    from ner_core.training.worker import run_folder
+
+    run = read_run(run_id)
+    if (state := run.state) not in RESUMABLE_STATES:
+        raise BadInput(f"The run {run.id} is {state}. Only one that is {', '.join(RESUMABLE_STATES)} can be resumed.")
+    (run.folder / "stop").unlink(missing_ok=True)
+    (run.folder / "resume").touch()
+    _say(f"{run.name}: loading TensorFlow …")
+    with _without_chatter():
+        reason = run_folder(run.folder)
+    if reason == "busy":
+        raise BadInput(f"Another process has just taken up the run {run.id}.")
+    _say(read_events(run.folder)[0][-1].message)
+    return 1 if reason in ("failed", "diverged") else 0
 
 
 def show_models(chosen: argparse.Namespace) -> int:
@@ -387,22 +483,37 @@ def show_models(chosen: argparse.Namespace) -> int:
 
 
 def _read_corpus(source: str, form: str | None, **parts: str | None) -> Corpus:
-    from ner_core.data.corpus import load_corpus
-
-    for path in (source, *parts.values()):
-        if path and path != "newsroom" and not Path(path).is_file():
-            raise BadInput(f"There is no file {path}. Give a file, or newsroom for the corpus that ships.")
     given = {name: path for name, path in parts.items() if path}
-    return load_corpus(source, format=form, **given)
+    for path in given.values():
+        if path != "newsroom" and not Path(path).is_file():
+            raise BadInput(f"There is no file {path}. Give a file, or newsroom for the corpus that ships.")
+    return _load(source, form, **given)
 
 
 def _read_whole(source: str, form: str | None) -> Corpus:
     """Read a file without dealing its sentences to parts, so that their order stays."""
+    return _load(source, form, split=SplitConfig(test=0.0, dev=0.0))
+
+
+def _load(source: str, form: str | None, **options) -> Corpus:
+    """Read a file, the corpus that ships, or one of the catalogue that was fetched."""
+    from ner_core.data.catalogue import is_entry, load_fetched
     from ner_core.data.corpus import load_corpus
 
-    if source != "newsroom" and not Path(source).is_file():
-        raise BadInput(f"There is no file {source}. Give a file, or newsroom for the corpus that ships.")
-    return load_corpus(source, format=form, split=SplitConfig(test=0.0, dev=0.0))
+    if source == "newsroom" or Path(source).is_file():
+        return load_corpus(source, format=form, **options)
+    if is_entry(source):
+        return load_fetched(source, _cache(), **options, **({"format": form} if form else {}))
+    raise BadInput(
+        f"There is no file {source}. Give a file, newsroom for the corpus that ships, or a name that "
+        "python -m ner_core catalogue lists."
+    )
+
+
+def _cache() -> Path:
+    from ner_core.training.runs import home
+
+    return home() / "corpora"
 
 
 def _print_json(value: dict) -> None:
@@ -482,23 +593,30 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("output", metavar="OUT")
     command.add_argument("--from", help="the form of IN, where looking at it is not enough")
     command.add_argument("--to", choices=FORMS, help="the form of OUT, where its ending does not say it")
+    command.add_argument(
+        "--for-spreadsheets", action="store_true", help="csv: put ' before cells that a spreadsheet would run"
+    )
+    command = add("catalogue", show_catalogue, "public corpora: list them, or fetch one")
+    command.add_argument("name", metavar="NAME", nargs="?", help="the corpus to fetch; without one they are listed")
+    command.add_argument("--file", metavar="FILE", help="take this file, got by hand, zipped or not")
     add("recipes", show_recipes, "the networks that can be trained")
     _add_train(add("train", train, "train a tagger and store the best"))
     command = add("evaluate", evaluate, "score a stored tagger")
     command.add_argument("model", metavar="MODEL", help="the folder of a stored tagger")
-    command.add_argument("--corpus", required=True, help="a corpus file, or newsroom")
+    command.add_argument("--corpus", required=True, help="a corpus file, newsroom, or a fetched one of the catalogue")
     command.add_argument("--part", choices=("train", "dev", "test", "all"), default="test")
     command = add("tag", tag, "find entities in texts, one a line")
     command.add_argument("model", metavar="MODEL", help="the folder of a stored tagger")
     command.add_argument("file", metavar="FILE", nargs="?", default="-", help="a text file, or - for standard input")
     command.add_argument("--to", choices=("jsonl", "conll", "csv", "html", "spacy"), default="jsonl")
-    add("runs", show_runs, "stored runs and their states")
+    command = add("runs", show_runs, "stored runs and their states")
+    command.add_argument("--resume", metavar="RUN", help="go on with this run, by its id, from its last checkpoint")
     add("models", show_models, "stored taggers")
     return parser
 
 
 def _add_train(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--corpus", required=True, help="a corpus file, or newsroom")
+    command.add_argument("--corpus", required=True, help="a corpus file, newsroom, or a fetched one of the catalogue")
     command.add_argument("--recipe", default="bilstm-crf", help="its name, see: recipes (default: %(default)s)")
     command.add_argument("--out", required=True, metavar="FOLDER", help="where the tagger is stored")
     command.add_argument("--dev", metavar="FILE", help="a dev part of its own")

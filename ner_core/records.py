@@ -260,6 +260,7 @@ class TrainConfig:
     seconds       training-time budget, tracing included; None = epochs alone decide
     word_dropout  share of training words read as `<unk>`, so that `<unk>` is learned
     final_rate    share of the learning rate left at the end; it falls in a straight line (1 = constant)
+    optimizer     "adam" (Keras' own) or "lazy_adam" (embeddings: only the rows that a batch has read)
     """
 
     epochs: int = 3
@@ -276,6 +277,7 @@ class TrainConfig:
     word_dropout: float = 0.0
     clip_norm: float = 0.0
     final_rate: float = 1.0
+    optimizer: str = "adam"
 
 
 # --- numbers for the network -------------------------------------------------
@@ -471,6 +473,16 @@ class RunStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class RunResumed:
+    """The run goes on after an interruption: what was told of epochs after `epoch` and steps after `step` is void."""
+
+    epoch: int
+    step: int
+    seconds: float
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class FloorsMeasured:
     """The two grey lines: dev reports of all-`O` and of the most-frequent-tag table."""
 
@@ -531,4 +543,31 @@ class RunEnded:
     peak_mb: float = 0.0
 
 
-Event = RunStarted | FloorsMeasured | StepDone | EpochDone | ProbesTagged | RunEnded
+Event = RunStarted | RunResumed | FloorsMeasured | StepDone | EpochDone | ProbesTagged | RunEnded
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that the rest of a training depends on, so that it can go on later as if nothing had happened.
+
+    epoch, step     epochs finished and steps taken; `n_steps_within` of these in the epoch that is going on
+    seconds, reason training time so far; why it ended, "" where it did not
+    random          two states of the generator that shuffles: when that epoch was dealt, and now
+    totals          the running sums of that epoch's loss and accuracy
+    best_epoch      the best so far, its value, and (where the best is kept) its weights
+    history         the epochs finished
+    arrays          every variable of network and optimizer, in their order
+    """
+
+    epoch: int
+    step: int
+    n_steps_within: int
+    seconds: float
+    reason: str
+    random: tuple[dict, dict]
+    totals: tuple[float, int, int, int]
+    best_epoch: int
+    best_value: tuple[float, float]
+    history: tuple[EpochDone, ...]
+    arrays: tuple[np.ndarray, ...]
+    best_weights: Mapping[str, np.ndarray]

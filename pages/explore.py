@@ -14,11 +14,15 @@ navigation.guard()
 # What the person reads -> module and function, called with the corpus' id and the corpus.
 SECTIONS = {
     "Overview": ("explore_overview", "show"),
-    "Labels and tags": ("explore_labels", "show_counts"),
+    "Labels": ("explore_labels", "show"),
     "Lengths": ("explore_lengths", "show"),
-    "Mentions": ("explore_labels", "show_mentions"),
+    "Mentions": ("explore_mentions", "show"),
+    "Doubts": ("explore_doubts", "show"),
+    "Parts": ("explore_parts", "show"),
+    "Neighbours": ("explore_mentions", "show_neighbours"),
     "Sentences": ("explore_sentences", "show"),
     "What the network reads": ("explore_reading", "show"),
+    "Side by side": ("explore_side", "show"),
 }
 
 widgets.page_header(
@@ -33,9 +37,13 @@ section = st.segmented_control(
     list(SECTIONS),
     default="Overview",
     required=True,
-    key="explore_section",
+    key="section",  # its name in the address as well
     label_visibility="collapsed",
+    bind="query-params",
     persist_state="session",
 )
 module, function = SECTIONS[section]
 getattr(import_module(f"pages._ui.{module}"), function)(session.corpus_id(), corpus)
+# While the person reads the first section: the next one draws a chart and highlights sentences.
+import_module("pages._ui.charts_explore").warm_up()
+import_module("spacy.displacy.render")

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from ner_core.records import Sentence, Span
-from pages._ui import navigation, session, widgets
+from pages._ui import navigation, person, session, widgets
 
 navigation.guard()
 
@@ -34,6 +34,7 @@ def show_example() -> None:
         height=80,
         help="The answer changes when you leave the box or press Ctrl+Enter.",
     )
+    person.where_it_goes("text")
     st.button("Find names", type="primary", key="home_find")
     tagger = widgets.tagger_in_use()
     if tagger is None:

@@ -4,7 +4,7 @@ import streamlit as st
 
 from ner_core.training import jobs
 from ner_core.training.runs import RunError, read_run
-from pages._ui import navigation, session, train_form, train_live, widgets
+from pages._ui import navigation, person, session, train_form, train_live, widgets
 
 navigation.guard()
 
@@ -52,7 +52,7 @@ def show_form() -> None:
 def start(config) -> None:
     """Hand the run to a process of its own and show it."""
     try:
-        run_id = jobs.start_run(config)
+        run_id = jobs.start_run(person.signed(config))
     except jobs.JobError as problem:
         widgets.error_sentence(problem)
         return

@@ -5,7 +5,7 @@ from functools import partial
 import streamlit as st
 
 from ner_core.records import Prediction, Tagger, percent
-from pages._ui import navigation, session, widgets
+from pages._ui import navigation, person, session, widgets
 
 navigation.guard()
 
@@ -49,6 +49,7 @@ def ask_text() -> str:
         height=150,
         help="The answer changes when you leave the box or press Ctrl+Enter. What you type is neither stored nor logged.",
     )
+    person.where_it_goes("text")
     st.button("Find names", type="primary", key="try_find")
     return text
 

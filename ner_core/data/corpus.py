@@ -25,21 +25,24 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from unicodedata import is_normalized, normalize
 
 import numpy as np
 
 from ner_core.data.formats.annotations import read_annotations
 from ner_core.data.formats.conll import has_tags, read_conll
-from ner_core.data.formats.decoding import LARGEST_FILE, FormatResult, Repairs, decode, unpack
+from ner_core.data.formats.decoding import LARGEST_FILE, PART_NAMES, FormatResult, Repairs, decode, shorten, unpack
 from ner_core.data.formats.docbin import is_docbin, read_docbin
 from ner_core.data.formats.json_lines import is_json
 from ner_core.data.formats.kaggle import is_long_csv, read_long_csv
 from ner_core.data.formats.plain import is_prose, read_plain
 from ner_core.data.formats.sentence_rows import is_sentence_rows, read_sentence_rows
+from ner_core.data.tags import notes_on_labels
 from ner_core.records import GIVEN, GMB_LABELS, Corpus, InputError, Note, Sentence, SplitConfig, UploadError
 
 Source = str | Path | tuple[str, bytes]
 
+_LOOKED_AT = 100_000  # bytes that decide the form of a file
 NEWSROOM = Path(__file__).parents[1] / "corpora" / "newsroom.conll"
 READERS = {
     "kaggle": read_long_csv,
@@ -82,19 +85,81 @@ def load_corpus(
     if labels is not None:
         sentences = {part: _keep_labels(found, labels, notes) for part, found in sentences.items()}
     known = tuple(labels or order_labels(sentence for part in sentences.values() for sentence in part))
+    if known or not results["train"].form.startswith("plain"):  # a plain text says so itself
+        notes += notes_on_labels(known)
+    _note_two_ways((s for part in sentences.values() for s in part), notes)
     corpus = Corpus(name or _name(source), sentences["train"], (), (), known, results["train"].form)
-    corpus = resplit(corpus, split) if len(results) == 1 else _join_parts(corpus, sentences, split, notes)
+    if len(results) > 1:
+        corpus = _join_parts(corpus, sentences, split, notes)
+    elif said := _said_parts(corpus.train, notes):
+        corpus = _join_said(corpus, said, split, notes)
+    else:
+        corpus = resplit(corpus, split)
     return replace(corpus, notes=tuple(notes))
 
 
-def _join_parts(corpus: Corpus, sentences: dict, split: SplitConfig, notes: list[Note]) -> Corpus:
+def _said_parts(sentences: Sequence[Sentence], notes: list[Note]) -> list[str]:
+    """The part that each sentence names in its `meta`; [] unless every one does, and at least two parts are named."""
+    said = [PART_NAMES.get(dict(s.meta).get("part", ""), "") if s.meta else "" for s in sentences]
+    if "" in said and any(said):
+        what = "sentence that does not say its part, where others do: all are dealt as usual"
+        notes.append(Note(what, said.count("")))
+    return said if "" not in said and len(set(said)) > 1 else []
+
+
+def _join_said(corpus: Corpus, said: list[str], split: SplitConfig, notes: list[Note]) -> Corpus:
+    """Keep the parts that a file names, as `with_parts` has it written; dev is cut from train where it names none."""
+    bare = [replace(s, meta=tuple(pair for pair in s.meta if pair[0] != "part")) for s in corpus.train]
+    rows = {part: [row for row, named in enumerate(said) if named == part] for part in ("train", "dev", "test")}
+    parts = {part: tuple(bare[row] for row in found) for part, found in rows.items() if found or part != "dev"}
+    joined = _join_parts(corpus, parts, split, notes, by="the file")
+    order = (*rows["train"], *rows["dev"], *rows["test"])
+    return replace(joined, order=order if joined.train == parts["train"] else ())
+
+
+def with_parts(corpus: Corpus) -> tuple[Sentence, ...]:
+    """All sentences in the file's order, each with its part in `meta`, for a file to hold; as they are without dev and test.
+
+    Raises ValueError where meta says something else of a part already.
+
+    >>> two = Corpus("two", (Sentence(("Ada",)),), (), (Sentence(("Bob",)),), ())
+    >>> [sentence.meta for sentence in with_parts(two)]
+    [(('part', 'train'),), (('part', 'test'),)]
+    """
+    if not (corpus.dev or corpus.test):
+        return tuple(_in_file(corpus, corpus.sentences))
+    if taken := next((s.meta for s in corpus.sentences if "part" in dict(s.meta)), None):
+        raise ValueError(f"Meta has a 'part' of its own, so no file can hold the corpus' parts. Received: {taken!r}.")
+    named = [replace(s, meta=(("part", p), *s.meta)) for p in ("train", "dev", "test") for s in corpus.part(p)]
+    return tuple(_in_file(corpus, named))
+
+
+def _in_file(corpus: Corpus, sentences: Sequence[Sentence]) -> list[Sentence]:
+    """Bring train, dev and test back into the order in which they stood in the file."""
+    order = corpus.order if len(corpus.order) == len(sentences) else range(len(sentences))
+    return [sentence for _, sentence in sorted(zip(order, sentences, strict=True), key=lambda pair: pair[0])]
+
+
+def _join_parts(
+    corpus: Corpus, sentences: dict, split: SplitConfig, notes: list[Note], by: str = "the files"
+) -> Corpus:
     """Keep the given parts; cut dev from train where only a test file was given; tell the leak."""
     train, dev, test = sentences["train"], sentences.get("dev", ()), sentences.get("test", ())
-    told = f"{GIVEN}the files"
+    told = f"{GIVEN}{by}"
     if "dev" not in sentences:
         train, dev, _ = split_corpus(train, replace(split, test=0.0))
         by_genre = split.kind == "grouped" and any(map(_genre, sentences["train"]))
-        told = f"{GIVEN}a test file; dev: {_describe(replace(split, test=0.0), by_genre)}"
+        told = (
+            f"{GIVEN}{'a test file' if by == 'the files' else by}; dev: {_describe(replace(split, test=0.0), by_genre)}"
+        )
+    learned = {span.label for sentence in sentences["train"] for span in sentence.spans}
+    for part in ("dev", "test"):
+        new = [
+            span.label for sentence in sentences.get(part, ()) for span in sentence.spans if span.label not in learned
+        ]
+        if new:
+            what = f"{part}: entity with a label that train does not hold, so that nobody can learn it"
+            notes.append(Note(f"{what}: {_few(dict.fromkeys(new))}", len(new)))
     corpus = replace(corpus, train=train, dev=dev, test=test, split=told)
     for part, found in leak(corpus).items():
         if found:
@@ -115,7 +180,7 @@ def _read(source: Source, format: str | None) -> FormatResult:
         data = unpack(data, repairs)
         result = READERS[format or recognise(data)](data)
     except UploadError as error:
-        raise UploadError(f"{name}: {error}") from None
+        raise UploadError(f"{' '.join(name.split())}: {error}") from None
     return replace(result, notes=repairs.notes + result.notes)
 
 
@@ -155,7 +220,7 @@ def recognise(data: bytes) -> str:
     # A cut in the middle of a character may make the beginning look damaged: that is no matter here.
     if is_docbin(data):
         return "spacy"
-    start = data.lstrip()[:100_000]
+    start = data[:_LOOKED_AT] if data[:_LOOKED_AT].strip() else data.lstrip()[:_LOOKED_AT]
     text = decode(start, Repairs())[0].lstrip() if start else ""
     if is_sentence_rows(text):
         return "rows"
@@ -164,6 +229,29 @@ def recognise(data: bytes) -> str:
     if has_tags(text):
         return "conll"
     return "json" if is_json(text) else "plain" if is_prose(text) else "conll"
+
+
+def _note_two_ways(sentences: Iterable[Sentence], notes: list[Note]) -> None:
+    """Tell words that look the same and are written with other code points: they are two words to every tagger."""
+    sentences = tuple(sentences)
+    words = set().union(*(sentence.words for sentence in sentences))
+    looks = {word: normalize("NFC", word) for word in words if not word.isascii() and not is_normalized("NFC", word)}
+    counts = Counter(looks.values())
+    twice = {word: look for word, look in looks.items() if look in words or counts[look] > 1}
+    if twice:
+        n_found = sum(word in twice for sentence in sentences for word in sentence.words)
+        what = "word written in two ways that look the same (NFC and NFD), kept as two words"
+        notes.append(Note(f"{what}: {_few(sorted(map(shorten, set(twice.values()))))}", n_found))
+
+
+def _few(names: Iterable[str]) -> str:
+    """The first three names, and how many there are beside them.
+
+    >>> _few(["geo", "per"]), _few("abcde")
+    ('geo, per', 'a, b, c and 2 more')
+    """
+    names = list(names)
+    return ", ".join(names[:3]) + (f" and {len(names) - 3:,} more" if len(names) > 3 else "")
 
 
 def _keep_labels(sentences: Iterable[Sentence], labels: Sequence[str], notes: list[Note]) -> tuple[Sentence, ...]:
@@ -277,9 +365,7 @@ def _check_split(split: SplitConfig) -> None:
 
 def resplit(corpus: Corpus, split: SplitConfig) -> Corpus:
     """Deal all sentences of a corpus afresh, from the order in which they stood in the file."""
-    sentences = corpus.sentences
-    order = corpus.order if len(corpus.order) == len(sentences) else range(len(sentences))
-    in_file = [sentence for _, sentence in sorted(zip(order, sentences, strict=True), key=lambda pair: pair[0])]
+    in_file = _in_file(corpus, corpus.sentences)
     parts = _deal(in_file, split)
     train, dev, test = (tuple(in_file[row] for row in rows) for rows in parts)
     rows = tuple(row for part in parts for row in part)

@@ -1,6 +1,6 @@
 """What a person should see of a corpus before training on it.
 
-Chapter of part I. It answers: *how much is there, what is rare, what is long, what repeats?*
+Chapter of part I. It answers: *how much is there, what is rare, what is long?*
 
 Source: the exploratory figures of the tutorials (words, tags, histogram of lengths, share of padding).
 
@@ -85,22 +85,6 @@ def label_counts(sentences: Sequence[Sentence]) -> dict[str, int]:
     """How many entities carry each label, in the labels' order."""
     counts = Counter(span.label for sentence in sentences for span in sentence.spans)
     return {label: counts[label] for label in order_labels(sentences)}
-
-
-def duplicate_counts(sentences: Iterable[Sentence]) -> dict[str, int]:
-    """How often sentences repeat, and how many distinct ones were tagged in more than one way.
-
-    >>> from ner_core.records import Span
-    >>> duplicate_counts([Sentence(("Washington",), (Span(0, 1, "geo"),)), Sentence(("Washington",))])
-    {'distinct': 1, 'repeated': 1, 'conflicting': 1}
-    """
-    golds: dict[tuple[str, ...], set] = {}
-    n = 0
-    for sentence in sentences:
-        golds.setdefault(sentence.words, set()).add(sentence.spans)
-        n += 1
-    n_conflicting = sum(len(spans) > 1 for spans in golds.values())
-    return {"distinct": len(golds), "repeated": n - len(golds), "conflicting": n_conflicting}
 
 
 # --- lengths ----------------------------------------------------------------------
@@ -195,20 +179,7 @@ def length_summary(sentences: Lengths | Iterable[Sentence]) -> dict[str, float]:
     }
 
 
-# --- mentions and search -------------------------------------------------------------
-
-
-def frequent_mentions_by_label(sentences: Sequence[Sentence], n: int = 10) -> dict[str, list[tuple[str, int]]]:
-    """The `n` most frequent surfaces of every label, in one walk; equal counts in alphabetical order."""
-    counts: dict[str, Counter[str]] = {label: Counter() for label in order_labels(sentences)}
-    for sentence in sentences:
-        for span in sentence.spans:
-            counts[span.label][" ".join(sentence.words[span.start : span.end])] += 1
-    return {label: _most_common(found, n) for label, found in counts.items()}
-
-
-def _most_common(counts: Counter[str], n: int) -> list[tuple[str, int]]:
-    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:n]
+# --- search ----------------------------------------------------------------------------
 
 
 def search_sentences(sentences: Iterable[Sentence], query: str = "", label: str | None = None) -> list[int]:

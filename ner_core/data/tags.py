@@ -27,11 +27,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from ner_core.records import Span
+from ner_core.records import Note, Span
 
 SCHEMES = ("IOB2", "IOB1", "BIOES", "BILOU", "IO")
 
 _PREFIXES = "BIESLU"
+_MANY_LABELS = 200  # the finest of the common corpora, FIGER, has 113
 _LAST_AND_SINGLE = {"BIOES": ("E", "S"), "BILOU": ("L", "U")}
 
 
@@ -167,6 +168,30 @@ def detect_scheme(sequences: Iterable[Sequence[str]]) -> str:
     if any(seen[prefix] for prefix in "ESLU"):
         return "BIOES" if seen["E"] + seen["S"] >= seen["L"] + seen["U"] else "BILOU"
     return "IOB1" if begins["I"] > begins["B"] else "IOB2"
+
+
+def notes_on_labels(labels: Iterable[str]) -> tuple[Note, ...]:
+    """What a person should hear of a corpus' labels: none at all, very many, some that differ in capitals alone.
+
+    >>> print(*notes_on_labels(["PER", "geo", "per"]))
+    labels that differ in capital letters alone, kept apart: PER, per: 1 time
+    """
+    labels = tuple(labels)
+    by_letters: dict[str, list[str]] = {}
+    for label in labels:
+        by_letters.setdefault(label.casefold(), []).append(label)
+    whats = [
+        f"labels that differ in capital letters alone, kept apart: {', '.join(same)}"
+        for same in by_letters.values()
+        if len(same) > 1
+    ][:3]
+    if not labels:
+        whats.append("no entity is marked, so there is nothing to learn from")
+    if len(labels) > _MANY_LABELS:
+        whats.append(
+            f"{len(labels):,} different labels, where most corpora have fewer than 100: is this the column of tags?"
+        )
+    return tuple(map(Note, whats))
 
 
 def _check_scheme(scheme: str) -> None:

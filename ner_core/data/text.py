@@ -22,6 +22,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import pairwise
 from threading import Lock
 
 from ner_core.records import Sentence, Token
@@ -36,6 +37,11 @@ _END = re.compile(r"[.!?]+|[…。！？]+")
 _TRAILING = re.compile(r"\.{2,}|…+")  # dots that may also stand inside a sentence
 _CLOSERS = frozenset(["'", '"', "''", "’", "”", "»", ")", "]", "}"])
 _LINE_BREAK = re.compile(r"\r\n|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+
+# One emoji of several code points: a flag, a family, a skin tone, a keycap.
+_BASE = "[\u2190-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001f1e5\U0001f200-\U0001faff]"
+_MODIFIED = rf"{_BASE}[\ufe0e\ufe0f\u20e3\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]*"
+_EMOJI = re.compile(rf"[\U0001f1e6-\U0001f1ff]{{2}}|{_MODIFIED}(?:\u200d{_MODIFIED})*|[0-9#*]\ufe0f?\u20e3")
 
 # Words that open a sentence after an abbreviation: "She left the U.S. The war went on."
 _OPENING = """
@@ -58,12 +64,32 @@ def tokenize(text: str) -> tuple[Token, ...]:
     >>> tokenize("  ")
     ()
     """
-    known = _cut_pieces({match.group() for match in _PIECE.finditer(text)})
-    tokens = []
+    return tuple(Token(word, start, start + len(word)) for word, start in cut_words(text))
+
+
+def cut_words(text: str) -> list[tuple[str, int]]:
+    """What `tokenize` finds, as words and where they start: a million are cut in half the time.
+
+    >>> cut_words("Ada runs.")
+    [('Ada', 0), ('runs', 4), ('.', 8)]
+    """
+    known, found = _pieces, []
     for match in _PIECE.finditer(text):
-        start = match.start()
-        tokens += [Token(word, start + offset, start + offset + len(word)) for word, offset in known[match.group()]]
-    return tuple(tokens)
+        piece, start = match.group(), match.start()
+        words = known.get(piece)
+        if words is None:
+            known = _cut_pieces({match.group() for match in _PIECE.finditer(text)})
+            words = known[piece]
+        if len(words) == 1:
+            found.append((words[0][0], start))
+        else:
+            found += [(word, start + offset) for word, offset in words]
+    return found
+
+
+def learn(texts: Iterable[str]) -> None:
+    """Cut the pieces of many texts at once, before the texts are: asking spaCy for each text takes longer than all else."""
+    _cut_pieces({piece for text in texts for piece in text.split() if len(piece) <= LONGEST_PIECE})
 
 
 def split_sentences(text: str) -> tuple[Sentence, ...]:
@@ -137,8 +163,9 @@ def _cut_pieces(pieces: Iterable[str]) -> dict[str, tuple[tuple[str, int], ...]]
 
 def _ask_spacy(pieces: list[str]) -> Iterator[tuple[tuple[str, int], ...]]:
     """Tokenize many pieces in one call; its vocabulary forgets them afterwards."""
-    # A lone half of a surrogate pair cannot be encoded: spaCy sees a stand-in of the same length.
-    line = " ".join(re.sub("[\ud800-\udfff]", "\ufffd", piece) for piece in pieces)
+    # A lone half of a surrogate pair cannot be encoded, and a damaged letter should not cut its word in two: spaCy sees
+    # a letter in their place.
+    line = " ".join(re.sub("[\ud800-\udfff\ufffd]", "x", piece) for piece in pieces)
     tokenizer = _tokenizer()
     with _lock, tokenizer.vocab.memory_zone():
         spans = [(token.idx, token.idx + len(token)) for token in tokenizer(line)]
@@ -149,8 +176,24 @@ def _ask_spacy(pieces: list[str]) -> Iterator[tuple[tuple[str, int], ...]]:
             left, right = spans[at][0] - start, spans[at][1] - start
             words.append((piece[left:right], left))
             at += 1
-        yield tuple(words)
+        yield tuple(words) if piece.isascii() else tuple(_keep_emoji(piece, words))
         start += len(piece) + 1
+
+
+def _keep_emoji(piece: str, words: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Join what was cut inside one emoji.
+
+    >>> _keep_emoji("\U0001f44d\U0001f3fd.", [("\U0001f44d", 0), ("\U0001f3fd.", 1)])
+    [('👍🏽', 0), ('.', 2)]
+    """
+    bounds = [match.span() for match in _EMOJI.finditer(piece) if match.end() - match.start() > 1]
+    if not bounds:
+        return words
+    cuts = {left for _, left in words} | {words[-1][1] + len(words[-1][0])}
+    for start, end in bounds:
+        cuts = {cut for cut in cuts if not start < cut < end} | {start, end}
+    cuts = sorted(cuts)
+    return [(piece[left:right], left) for left, right in pairwise(cuts)]
 
 
 @cache

@@ -27,6 +27,7 @@ from itertools import pairwise
 from ner_core.data.formats.conll import write_conll
 from ner_core.data.formats.docbin import encodable, pack_docbin
 from ner_core.data.formats.jsonl import json_line
+from ner_core.data.formats.kaggle import ESCAPED, FORMULA_STARTS
 from ner_core.data.text import split_sentences
 from ner_core.records import Prediction, Sentence, Span
 from ner_core.show.highlight import legend_html, to_html
@@ -84,8 +85,7 @@ def to_docbin(items: Iterable[Item]) -> bytes:
 
 # --- for people: a spreadsheet, a page ---------------------------------------------------
 
-COLUMNS = ("text_number", "start", "end", "label", "text", "confidence", "escaped")
-FORMULA_STARTS = tuple("=+-@\t\r\n\x00＝＋－＠")
+COLUMNS = ("text_number", "start", "end", "label", "text", "confidence", ESCAPED)
 
 
 def to_csv(items: Iterable[Item], for_spreadsheets: bool = True) -> str:
@@ -101,7 +101,7 @@ def to_csv(items: Iterable[Item], for_spreadsheets: bool = True) -> str:
         for entity in entities_of(item):
             row = {"text_number": number, **entity}
             risky = [name for name in ("label", "text") if for_spreadsheets and row[name].startswith(FORMULA_STARTS)]
-            writer.writerow(row | {name: "'" + row[name] for name in risky} | {"escaped": " ".join(risky)})
+            writer.writerow(row | {name: "'" + row[name] for name in risky} | {ESCAPED: " ".join(risky)})
     return encodable(buffer.getvalue())
 
 

@@ -3,8 +3,8 @@
 Chapter of part II. It answers: *which layers stand between word ids and tag scores, and what does each cost?*
 `weight_shapes` and `layer_table` only count and need no Keras; `build_network` builds.
 
-Source: the layers are Keras' own (https://keras.io/api/layers/), but for the CRF (see `crf`) and a
-faster LSTM (see `lstm`). Losses are Keras' functions, averaged over the cells that count.
+Source: the layers are Keras' own (https://keras.io/api/layers/), but for the CRF (see `crf`), and
+an Embedding and an LSTM that are faster (see `lookup`, `lstm`). Losses are Keras' functions, averaged over the cells that count.
 
 Differs from the tutorials: where they wrap the last layer in `TimeDistributed`, this is a `Dense` on (B,T,D). It is the
 same arithmetic, and `TimeDistributed` in Keras 3.15.1 loses steps when batches differ in length.
@@ -210,14 +210,14 @@ class Network:
         """Put one layer on top of `values` and return what comes out of it."""
         from keras import layers, ops
 
-        from ner_core.tagger import crf, lstm
+        from ner_core.tagger import crf, lookup, lstm
 
         name = layer.name
         match layer.kind:
             case "embed":
                 sizes = dict(self.config.sizes)
                 found = [
-                    layers.Embedding(sizes[n], width, name=f"{name}.{n}")(values[n]) for n, width in embedded(layer)
+                    lookup.Embedding(sizes[n], width, name=f"{name}.{n}")(values[n]) for n, width in embedded(layer)
                 ]
                 return layers.Concatenate(name=name)(found) if len(found) > 1 else found[0]
             case "dropout":

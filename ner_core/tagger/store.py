@@ -12,9 +12,9 @@ one step, then moves the new files to their names. Loading takes, of `weights.np
 `weights.npz.new`, the one whose SHA-256 the manifest names: a kill at any moment leaves the old
 tagger or the new one, never a mixture and never neither.
 
-Loading trusts nothing: every key and number of `model.json` is checked, the sizes of the weights
-are computed from the checked network *before* the archive is opened, and the network is rebuilt
-by our own code.
+Loading trusts nothing and reads through `tagger.archive` alone: every key and number of `model.json`
+is checked, the sizes of the weights are computed from the checked network *before* the archive is
+opened, and the network is rebuilt by our own code.
 
 Source: the storage protocol follows SQLite's rollback journal ("Atomic Commit in SQLite"); the array
 form is NumPy's format 1.0. Differs from it: the commit is the manifest's rename, not a deletion.
@@ -23,7 +23,6 @@ form is NumPy's format 1.0. Differs from it: the commit is the manifest's rename
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import json
 import math
@@ -32,29 +31,46 @@ import re
 import secrets
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ner_core.records import EncodingConfig, InputError, Layer, NetworkConfig, Tagger
+from ner_core.records import EncodingConfig, Layer, NetworkConfig, Tagger
+from ner_core.tagger.archive import (
+    HEADER_ROOM,
+    MANIFEST,
+    StoreError,
+    anything,
+    check_finite,
+    digest,
+    each,
+    flag,
+    integer,
+    known_keys,
+    list_of,
+    number,
+    one_of,
+    parse_json,
+    read_manifest,
+    read_signed,
+    record,
+    refusal,
+    short_name,
+    unpack_weights,
+    word,
+)
 from ner_core.tagger.encode import FEATURES, Encoder, encoder_from_dict, encoder_to_dict
 from ner_core.tagger.forward import ACTIVATIONS
 from ner_core.tagger.networks import weight_shapes
 
 VERSION = 1
 FILES = ("model.json", "vocab.json", "weights.npz")
-MANIFEST = "MANIFEST.json"
 
 # What loading accepts at most; saving refuses the same, so that nothing is stored that cannot be opened.
-MAX_BYTES = {MANIFEST: 64 << 10, "model.json": 4 << 20, "vocab.json": 64 << 20}
+MAX_BYTES = {"model.json": 4 << 20, "vocab.json": 64 << 20}
 MAX_WEIGHTS = 100_000_000  # numbers, 400 MB
-_HEADER_ROOM = 1024  # bytes a member of the archive may need beside its numbers
-
-
-class StoreError(InputError):
-    """A stored tagger is missing, damaged, hostile or too new; the message says which and what to do."""
 
 
 # --- files that appear whole or not at all ------------------------------------------
@@ -124,7 +140,7 @@ def save_tagger(tagger: Tagger, folder: str | Path) -> Path:
     """
     folder = Path(folder)
     contents = _contents(tagger)
-    manifest = {name: {"bytes": len(data), "sha256": _digest(data)} for name, data in contents.items()}
+    manifest = {name: {"bytes": len(data), "sha256": digest(data)} for name, data in contents.items()}
     folder.mkdir(parents=True, exist_ok=True)
     for leftover in folder.glob(f"{MANIFEST}.*.tmp"):  # of a saving that was killed
         leftover.unlink(missing_ok=True)
@@ -155,10 +171,11 @@ def _contents(tagger: Tagger) -> dict[str, bytes]:
         "vocab.json": _to_json(vocabulary, indent=None),
         "weights.npz": _pack_weights(tagger),
     }
-    for name, limit in MAX_BYTES.items():
+    limits = MAX_BYTES | {"vocab.json": _vocabulary_room(tagger.network, weight_shapes(tagger.network))[1]}
+    for name, limit in limits.items():
         if len(contents.get(name, b"")) > limit:
             raise StoreError(f"{name} would have {len(contents[name]):,} bytes; at most {limit:,} can be stored.")
-    _check_model(_parse_json(contents["model.json"], "model.json"))
+    _check_model(parse_json(contents["model.json"], "model.json"))
     return contents
 
 
@@ -175,16 +192,11 @@ def _pack_weights(tagger: Tagger) -> bytes:
             array = np.ascontiguousarray(tagger.weights[name], dtype="<f4")
             if array.shape != tuple(shape):
                 raise StoreError(f"Weight {name} should have the shape {tuple(shape)}. Received: {array.shape}.")
-            _check_finite(name, array)
+            check_finite(name, array)
             member = io.BytesIO()
             np.lib.format.write_array(member, array, version=(1, 0), allow_pickle=False)
             archive.writestr(zipfile.ZipInfo(f"{name}.npy"), member.getvalue())  # a fixed date: same tagger, same bytes
     return packed.getvalue()
-
-
-def _check_finite(name: str, array: np.ndarray) -> None:
-    if not np.isfinite(array).all():
-        raise StoreError(f"Weight {name} holds values that are no finite numbers: the training has diverged.")
 
 
 def _to_json(value: object, indent: int | None) -> bytes:
@@ -222,287 +234,121 @@ def load_tagger(folder: str | Path) -> Tagger:
     """
     folder = Path(folder)
     for _ in range(20):  # somebody may be saving into the folder at this very moment
-        before = _manifest_bytes(folder)
+        before = read_manifest(folder)
         try:
             return _load(folder, before)
         except StoreError:
             time.sleep(0.01)
-            if _manifest_bytes(folder) == before:
+            if read_manifest(folder) == before:
                 break
-    return _load(folder, _manifest_bytes(folder))
+    return _load(folder, read_manifest(folder))
 
 
 def _load(folder: Path, manifest_bytes: bytes) -> Tagger:
     manifest = _check_manifest(manifest_bytes, folder)
-    model = _check_model(_parse_json(_read(folder, "model.json", manifest), "model.json"))
+    model = _read_model(folder, manifest)
     network, encoder_part = model["network"], model["encoder"]
     shapes = _bounded_shapes(network)
-    vocabulary = _check_vocabulary(_parse_json(_read(folder, "vocab.json", manifest), "vocab.json"), network)
+    n_words, room = _vocabulary_room(network, shapes)
+    vocabulary_bytes = read_signed(folder / "vocab.json", manifest["vocab.json"], room)
+    vocabulary = _check_vocabulary(parse_json(vocabulary_bytes, "vocab.json", n_words), network)
     encoder = encoder_from_dict({**encoder_part, **vocabulary})
     _check_ids(encoder, network)
     _check_tags(encoder)
-    room = sum(4 * math.prod(shape) + _HEADER_ROOM for shape in shapes.values()) + _HEADER_ROOM
-    weights = _unpack_weights(_read(folder, "weights.npz", manifest, limit=room), shapes)
+    room = sum(4 * math.prod(shape) + HEADER_ROOM for shape in shapes.values()) + HEADER_ROOM
+    weights = unpack_weights(read_signed(folder / "weights.npz", manifest["weights.npz"], room), shapes)
     return Tagger(encoder, network, weights, model["temperature"], model["card"])
 
 
-def _manifest_bytes(folder: Path) -> bytes:
-    path = folder / MANIFEST
-    try:
-        if path.stat().st_size > MAX_BYTES[MANIFEST]:
-            raise StoreError(f"{path} is too large to be a manifest. Save or train the tagger again.")
-        return path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        what = "has no MANIFEST.json, so it holds no stored tagger" if folder.is_dir() else "does not exist"
-        raise StoreError(f"The folder {folder} {what}. Give the folder that training wrote.") from None
-    except OSError as problem:
-        raise StoreError(f"{path} cannot be read: {problem.strerror}.") from None
+def _read_model(folder: Path, manifest: Mapping) -> dict:
+    data = read_signed(folder / "model.json", manifest["model.json"], MAX_BYTES["model.json"])
+    return _check_model(parse_json(data, "model.json"))
 
 
-def _read(folder: Path, name: str, manifest: Mapping, limit: int | None = None) -> bytes:
-    """The bytes of `name` whose size and SHA-256 the manifest states, from the file or its `.new`."""
-    expected, limit = manifest[name], limit or MAX_BYTES[name]
-    if expected["bytes"] > limit:
-        raise StoreError(
-            f"{folder / name} claims {expected['bytes']:,} bytes where at most {limit:,} fit this network. It is refused."
-        )
-    found = "is missing"
-    for path in (folder / name, folder / f"{name}.new"):
-        try:
-            if path.is_symlink() or not path.is_file():
-                continue
-            found = "was cut short or changed after it was saved"
-            if path.stat().st_size != expected["bytes"]:
-                continue
-            data = path.read_bytes()
-        except FileNotFoundError:  # moved away in this moment: the next place holds it
-            continue
-        except OSError as problem:
-            raise StoreError(f"{path} cannot be read: {problem.strerror}.") from None
-        if _digest(data) == expected["sha256"]:
-            return data
-    raise StoreError(
-        f"{folder / name} {found} (its SHA-256 is not the one in {MANIFEST}). Take another copy of the model."
-    )
+def _vocabulary_room(network: NetworkConfig, shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, int]:
+    """How many words, and how many bytes of them, belong to a network: as many as its tables have rows."""
+    tables = [shape for name, shape in shapes.items() if name.startswith(f"{network.layers[0].name}.")]
+    n_words = sum(shape[0] for shape in tables if math.prod(shape)) + network.n_tags
+    return n_words, min(MAX_BYTES["vocab.json"], (16 << 20) + 1000 * n_words)
 
 
-def _unpack_weights(data: bytes, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
-    """Read the arrays `shapes` names and nothing else."""
-    expected = {f"{name}.npy": shape for name, shape in shapes.items()}
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = archive.infolist()
-            if sorted(member.filename for member in members) != sorted(expected):
-                raise StoreError("weights.npz does not hold exactly the weights of its network. It is refused.")
-            for member in members:
-                room = member.file_size - 4 * math.prod(expected[member.filename])
-                if member.compress_type != zipfile.ZIP_STORED or not 0 < room <= _HEADER_ROOM:
-                    raise StoreError(
-                        f"weights.npz: {member.filename} has not the size its network needs. It is refused."
-                    )
-            return {
-                member.filename.removesuffix(".npy"): _unpack(archive.read(member), member.filename, expected)
-                for member in members
-            }
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError, UnicodeError, OSError) as problem:
-        raise StoreError(f"weights.npz is no readable archive ({problem}). Take another copy of the model.") from None
-
-
-def _unpack(data: bytes, member: str, expected: Mapping[str, tuple[int, ...]]) -> np.ndarray:
-    stream = io.BytesIO(data)
-    try:
-        version = np.lib.format.read_magic(stream)
-        shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(stream)
-    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError) as problem:
-        raise StoreError(f"weights.npz: {member} is no NumPy array ({type(problem).__name__}).") from None
-    if version != (1, 0) or is_fortran or dtype != np.dtype("<f4") or shape != expected[member]:
-        raise StoreError(
-            f"weights.npz: {member} should be float32 of the shape {expected[member]}. Received: {dtype} {shape}."
-        )
-    numbers = data[stream.tell() :]
-    if len(numbers) != 4 * math.prod(shape):
-        raise StoreError(
-            f"weights.npz: {member} holds {len(numbers):,} bytes of numbers, not {4 * math.prod(shape):,}."
-        )
-    array = np.frombuffer(numbers, dtype="<f4").reshape(shape).astype(np.float32)  # a copy that may be written
-    _check_finite(member, array)
-    return array
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-# --- what a stored value may be ------------------------------------------------------------
-
-Check = Callable[[object, str], object]
-
-
-def _refuse(where: str, expected: str, value: object) -> StoreError:
-    shown = repr(value)
-    shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
-    return StoreError(f"{where} should be {expected}. Received: {shown}.")
-
-
-def _number(low: float, high: float) -> Check:
-    def check(value: object, where: str) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            raise _refuse(where, f"a number from {low:g} to {high:g}", value)
-        return float(value)
-
-    return check
-
-
-def _integer(low: int, high: int, *, optional: bool = False) -> Check:
-    def check(value: object, where: str) -> int | None:
-        if optional and value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise _refuse(where, f"a whole number from {low:,} to {high:,}", value)
-        return value
-
-    return check
-
-
-def _flag(value: object, where: str) -> bool:
-    if not isinstance(value, bool):
-        raise _refuse(where, "true or false", value)
-    return value
-
-
-def _word(value: object, where: str) -> str:
-    if not isinstance(value, str):
-        raise _refuse(where, "a text", value)
-    return value
-
-
-def _name(value: object, where: str) -> str:
-    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z<][A-Za-z0-9_ <>+-]{0,39}", value):
-        raise _refuse(where, "a short name", value)
-    return value
-
-
-def _one_of(*allowed: object) -> Check:
-    def check(value: object, where: str) -> object:
-        if value not in allowed or isinstance(value, bool):
-            raise _refuse(where, f"one of {', '.join(map(str, allowed))}", value)
-        return value
-
-    return check
-
-
-def _list_of(entry: Check, most: int, least: int = 0) -> Check:
-    def check(value: object, where: str) -> tuple:
-        if not isinstance(value, list) or not least <= len(value) <= most:
-            size = f"{len(value):,} entries" if isinstance(value, list) else value
-            raise _refuse(where, f"a list of {least:,} to {most:,} entries", size)
-        return tuple(entry(item, f"{where}[{i}]") for i, item in enumerate(value))
-
-    return check
+# --- what the files may say ----------------------------------------------------------------
 
 
 def _pair(value: object, where: str) -> tuple[str, int]:
     if not isinstance(value, list) or len(value) != 2:
-        raise _refuse(where, "a name and a size", value)
-    return _name(value[0], where), _integer(1, 5_000_000)(value[1], where)
+        raise refusal(where, "a name and a size", value)
+    return short_name(value[0], where), integer(1, 5_000_000)(value[1], where)
 
 
-def _record(kind: type, checks: Mapping[str, Check]) -> Check:
-    """Check an object against a dataclass: no unknown key; a missing one takes the class's default."""
-
-    def check(value: object, where: str) -> object:
-        stored = _keys(value, where, {field.name for field in fields(kind)})
-        missing = [
-            field.name
-            for field in fields(kind)
-            if field.name not in stored and field.default is MISSING and field.default_factory is MISSING
-        ]
-        if missing:
-            raise StoreError(f"{where} lacks {', '.join(missing)}. Take another copy of the model.")
-        return kind(**{key: checks.get(key, _plain_setting)(entry, f"{where}.{key}") for key, entry in stored.items()})
-
-    return check
-
-
-def _keys(value: object, where: str, known: set[str]) -> dict:
-    if not isinstance(value, dict):
-        raise _refuse(where, "an object", value)
-    odd = sorted(set(value) - known)
-    if odd:
-        raise StoreError(f"{where} holds settings this version does not know: {', '.join(odd[:5])}. Update NER Lab.")
-    return value
-
-
-def _plain_setting(value: object, where: str) -> object:
-    """A setting without a row of its own below: a flag, a small number, a short name or a list of names."""
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, int | float):
-        return _number(-1e6, 1e6)(value, where) if isinstance(value, float) else _integer(-(10**6), 10**6)(value, where)
-    if isinstance(value, list):
-        return _list_of(_name, 64)(value, where)
-    return _name(value, where)
-
-
-_LAYER = _record(
+_LAYER = record(
     Layer,
     {
-        "kind": _one_of("embed", "dropout", "spatial_dropout", "conv", "bilstm", "lstm", "dense", "crf"),
-        "name": _name,
-        "width": _integer(0, 4096),
-        "rate": _number(0, 0.99),
-        "recurrent_rate": _number(0, 0.99),
-        "activation": _one_of(*ACTIVATIONS),
-        "kernel_size": _integer(1, 31),
-        "features": _list_of(_pair, 32),
+        "kind": one_of("embed", "dropout", "spatial_dropout", "conv", "bilstm", "lstm", "dense", "crf"),
+        "name": short_name,
+        "width": integer(0, 4096),
+        "rate": number(0, 0.99),
+        "recurrent_rate": number(0, 0.99),
+        "activation": one_of(*ACTIVATIONS),
+        "kernel_size": integer(1, 31),
+        "features": list_of(_pair, 32),
     },
 )
-_NETWORK = _record(
+_NETWORK = record(
     NetworkConfig,
     {
-        "layers": _list_of(_LAYER, 64, least=1),
-        "is_masked": _flag,
-        "forbids_illegal": _flag,
-        "sizes": _list_of(_pair, 33, least=1),
-        "n_tags": _integer(1, 10_000),
+        "layers": list_of(_LAYER, 64, least=1),
+        "is_masked": flag,
+        "forbids_illegal": flag,
+        "sizes": list_of(_pair, 33, least=1),
+        "n_tags": integer(1, 10_000),
     },
 )
-_ENCODING = _record(
+# A card may say anything; these entries are read by pages and scores.
+_CARD = {
+    **dict.fromkeys(("name", "recipe", "corpus", "scored_on", "split"), word),
+    "f1": number(0, 1),
+    "labels": list_of(word, 10_000),
+    "by_label": each(each(integer(0, 1 << 40))),
+    "fingerprints": each(word),
+    "trained_on": each(each(word)),
+}
+_ENCODING = record(
     EncodingConfig,
     {
-        "vocabulary_from": _one_of("train", "train+dev", "all"),
-        "tokenizer": _one_of("words", "keras lists", "keras text"),
-        "order": _one_of("frequency", "arbitrary"),
-        "tag_order": _one_of("labels", "sorted", "arbitrary", "pieces"),
-        "unknown": _one_of("unk", "none"),
-        "pad_side": _one_of("post", "pre"),
-        "pad_word": _one_of("<pad>", "first word", "last word"),
-        "pad_tag": _one_of("ignored", "O", "first tag"),
-        "first_id": _integer(0, 16),
-        "min_count": _integer(0, 1_000_000),
-        "features": _list_of(_one_of(*FEATURES), len(FEATURES)),
-        "max_length": _integer(0, 100_000, optional=True),
-        "is_masked": _flag,
+        "vocabulary_from": one_of("train", "train+dev", "all"),
+        "tokenizer": one_of("words", "keras lists", "keras text"),
+        "order": one_of("frequency", "arbitrary"),
+        "tag_order": one_of("labels", "sorted", "arbitrary", "pieces"),
+        "unknown": one_of("unk", "none"),
+        "pad_side": one_of("post", "pre"),
+        "pad_word": one_of("<pad>", "first word", "last word"),
+        "pad_tag": one_of("ignored", "O", "first tag"),
+        "first_id": integer(0, 16),
+        "min_count": integer(0, 1_000_000),
+        "features": list_of(one_of(*FEATURES), len(FEATURES)),
+        "max_length": integer(0, 100_000, optional=True),
+        "is_masked": flag,
     },
 )
 
 
 def _check_manifest(data: bytes, folder: Path) -> dict[str, dict]:
-    stored = _keys(_parse_json(data, MANIFEST), MANIFEST, {"version", "files"})
+    stored = known_keys(parse_json(data, MANIFEST), MANIFEST, {"version", "files"})
     _check_version(stored.get("version"))
     files = stored.get("files")
     if not isinstance(files, dict) or set(files) != set(FILES):
         raise StoreError(f"{folder / MANIFEST} should name exactly {', '.join(FILES)}. Take another copy of the model.")
     for name, entry in files.items():
-        entry = _keys(entry, f"{MANIFEST}: {name}", {"bytes", "sha256"})
-        _integer(1, 1 << 40)(entry.get("bytes"), f"{MANIFEST}: the size of {name}")
+        entry = known_keys(entry, f"{MANIFEST}: {name}", {"bytes", "sha256"})
+        integer(1, 1 << 40)(entry.get("bytes"), f"{MANIFEST}: the size of {name}")
         if not isinstance(entry.get("sha256"), str) or not re.fullmatch("[0-9a-f]{64}", entry["sha256"]):
-            raise _refuse(f"{MANIFEST}: the SHA-256 of {name}", "64 hexadecimal digits", entry.get("sha256"))
+            raise refusal(f"{MANIFEST}: the SHA-256 of {name}", "64 hexadecimal digits", entry.get("sha256"))
     return files
 
 
 def _check_version(version: object) -> None:
-    _integer(1, 10**6)(version, "The version")
+    integer(1, 10**6)(version, "The version")
     if version > VERSION:
         raise StoreError(
             f"This model was written by a newer NER Lab (form {version}; this one reads {VERSION}). Update it."
@@ -511,20 +357,21 @@ def _check_version(version: object) -> None:
 
 def _check_model(stored: object) -> dict:
     """Return card, temperature, encoder (a dict without vocabularies) and network, each checked."""
-    stored = _keys(stored, "model.json", {"format", "version", "card", "temperature", "encoder", "network"})
-    _one_of("NER Lab tagger")(stored.get("format"), "model.json: format")
+    stored = known_keys(stored, "model.json", {"format", "version", "card", "temperature", "encoder", "network"})
+    one_of("NER Lab tagger")(stored.get("format"), "model.json: format")
     _check_version(stored.get("version"))
-    card = stored.get("card")
-    if not isinstance(card, dict):
-        raise _refuse("model.json: card", "an object", card)
-    encoder = _keys(stored.get("encoder"), "model.json: encoder", {"config", "max_length"})
+    card = each(anything)(stored.get("card"), "model.json: card")
+    for name in _CARD.keys() & card.keys():
+        if card[name] is not None:
+            _CARD[name](card[name], f"model.json: card.{name}")
+    encoder = known_keys(stored.get("encoder"), "model.json: encoder", {"config", "max_length"})
     config = _ENCODING(encoder.get("config"), "model.json: encoder.config")
     return {
         "card": card,
-        "temperature": _number(0.01, 100)(stored.get("temperature"), "model.json: temperature"),
+        "temperature": number(0.01, 100)(stored.get("temperature"), "model.json: temperature"),
         "encoder": {
             "config": asdict(config),
-            "max_length": _integer(1, 100_000, optional=True)(
+            "max_length": integer(1, 100_000, optional=True)(
                 encoder.get("max_length"), "model.json: encoder.max_length"
             ),
         },
@@ -545,16 +392,16 @@ def _bounded_shapes(network: NetworkConfig) -> dict[str, tuple[int, ...]]:
 
 
 def _check_vocabulary(stored: object, network: NetworkConfig) -> dict:
-    stored = _keys(stored, "vocab.json", {"words", "tags", "feature_values"})
+    stored = known_keys(stored, "vocab.json", {"words", "tags", "feature_values"})
     sizes = dict(network.sizes)
     features = stored.get("feature_values")
     if not isinstance(features, dict) or len(features) > 32:
-        raise _refuse("vocab.json: feature_values", "an object", features)
+        raise refusal("vocab.json: feature_values", "an object", features)
     return {
-        "words": _list_of(_word, sizes.get("word", 0), least=1)(stored.get("words"), "vocab.json: words"),
-        "tags": _list_of(_word, network.n_tags, least=1)(stored.get("tags"), "vocab.json: tags"),
+        "words": list_of(word, sizes.get("word", 0), least=1)(stored.get("words"), "vocab.json: words"),
+        "tags": list_of(word, network.n_tags, least=network.n_tags)(stored.get("tags"), "vocab.json: tags"),
         "feature_values": {
-            _one_of(*FEATURES)(name, "vocab.json: feature_values"): _list_of(_word, sizes.get(name, 0), least=2)(
+            one_of(*FEATURES)(name, "vocab.json: feature_values"): list_of(word, sizes.get(name, 0), least=2)(
                 values, f"vocab.json: {name}"
             )
             for name, values in features.items()
@@ -580,25 +427,7 @@ def _check_tags(encoder: Encoder) -> None:
         raise StoreError("vocab.json: tags should each stand once. Take another copy of the model.")
     needs_o = encoder.config.tag_order != "pieces" or encoder.config.pad_tag == "O"
     if needs_o and "O" not in encoder.tags:
-        raise _refuse("vocab.json: tags", "a list with the tag O", list(encoder.tags))
-
-
-def _parse_json(data: bytes, what: str) -> object:
-    def refuse_constant(name: str) -> None:
-        raise ValueError(f"{name} is no JSON number")
-
-    def without_duplicates(pairs: list[tuple[str, object]]) -> dict:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            raise ValueError("a key stands twice")
-        return found
-
-    try:
-        return json.loads(data, parse_constant=refuse_constant, object_pairs_hook=without_duplicates)
-    except (ValueError, RecursionError) as problem:
-        raise StoreError(
-            f"{what} is no readable JSON ({str(problem)[:100]}). Take another copy of the model."
-        ) from None
+        raise refusal("vocab.json: tags", "a list with the tag O", list(encoder.tags))
 
 
 # --- which taggers are there -----------------------------------------------------------------
@@ -652,8 +481,8 @@ def _model_info(folder: Path) -> ModelInfo:
     """Read the card; the weights are only measured here, `load_tagger` checks them."""
     fallback = folder.parent.name if folder.name == "best" else folder.name
     try:
-        manifest = _check_manifest(_manifest_bytes(folder), folder)
-        card = _check_model(_parse_json(_read(folder, "model.json", manifest), "model.json"))["card"]
+        manifest = _check_manifest(read_manifest(folder), folder)
+        card = _read_model(folder, manifest)["card"]
         for name in FILES[1:]:
             paths = [path for path in (folder / name, folder / f"{name}.new") if path.is_file()]
             if manifest[name]["bytes"] not in [path.stat().st_size for path in paths]:

@@ -23,8 +23,18 @@ import time
 from pathlib import Path
 
 from ner_core.tagger.store import write_file
-from ner_core.training.machine import free_memory_mb, identify, is_alive
-from ner_core.training.runs import PROJECT, Run, RunConfig, create_run, home, run_folder_of
+from ner_core.training import classroom, people
+from ner_core.training.machine import free_memory_mb, identify, is_alive, take_lock
+from ner_core.training.runs import (
+    PROJECT,
+    RESUMABLE_STATES,
+    Run,
+    RunConfig,
+    create_run,
+    home,
+    read_run,
+    run_folder_of,
+)
 from ner_core.training.worker import claim, has_free_place, waiting_tickets
 
 MIN_DISK_MB = 200  # free space below which no run is started
@@ -44,22 +54,71 @@ class JobError(RuntimeError):
 def start_run(config: RunConfig) -> str:
     """Start (or queue) the training that `config` describes; returns the run's id at once.
 
-    Raises JobError where the disk is nearly full, nothing can be stored, or no process can be had.
+    Where the same training goes on already, its id is returned, and who asked watches it. Raises JobError where the
+    person may not start another one, the disk is nearly full, nothing can be stored, or no process can be had.
     """
     try:
         _check_disk()
-        run = create_run(config)
+        with classroom.admission(config) as same:
+            if same is not None:
+                if same.config.owner != config.owner:
+                    people.watch(config.owner, same.id, config.probes)
+                return same.id
+            run = create_run(config)
+    except classroom.ClassError as problem:
+        raise JobError(str(problem)) from None
     except OSError as problem:
         raise JobError(
             f"The run cannot be stored ({problem.strerror}). Make room, or choose NER_LAB_HOME anew."
         ) from None
+    try:
+        _hand_over(run)
+    except JobError:
+        shutil.rmtree(run.folder, ignore_errors=True)
+        raise
+    return run.id
+
+
+def resume_run(run_id: str) -> None:
+    """Let a run that was interrupted, stopped or failed go on from its last checkpoint, exactly.
+
+    Of any number who ask at once, one is enough: the others find it going on. Raises RunError where there is
+    no such run, JobError where it has come to its end, the disk is nearly full, or no process can be had.
+    """
+    run = read_run(run_id)
+    lock = take_lock(run.folder / "lock")
+    if lock is None:  # somebody works on it, or has asked in this moment
+        return
+    with lock:
+        state = run.state
+        if run.is_active:
+            return
+        if state not in RESUMABLE_STATES:
+            raise JobError(f"This run is {state}: there is nothing left to do. Start a new one instead.")
+        try:
+            _check_disk()
+            classroom.check_one_each(run.config.owner)
+            (run.folder / "stop").unlink(missing_ok=True)
+            (run.folder / "worker.json").unlink(missing_ok=True)
+            (run.folder / "resume").touch()
+        except classroom.ClassError as problem:
+            raise JobError(str(problem)) from None
+        except OSError as problem:
+            raise JobError(f"The run cannot be resumed ({problem.strerror}). Make room first.") from None
+        try:
+            _hand_over(run)
+        except JobError:
+            (run.folder / "resume").unlink(missing_ok=True)
+            raise
+
+
+def _hand_over(run: Run) -> None:
+    """Give the run to the standby, or to a new process."""
     if not _give_to_standby(run):
         try:
             _start_worker(run)
         except OSError as problem:  # no memory or no process left
-            shutil.rmtree(run.folder, ignore_errors=True)
             raise JobError(f"No process can be started ({problem.strerror}). Stop another training first.") from None
-    return run.id
 
 
 def stop_run(run_id: str) -> None:

@@ -6,10 +6,14 @@ that asks for a training and the process that does it:
     config.json    what was asked for (written once)
     events.jsonl   what happened: one JSON object a line, only ever appended to
     worker.json    which process works on it: pid, its start time, the boot it belongs to
+    lock           is locked as long as a process works on it, so that no second one can
     heartbeat      what that process is doing and when it last said so
     stop           exists: end after the current step, keep the best
+    resume         exists: somebody asked for it to go on after its end
+    checkpoints/   all that is needed to go on exactly (see `checkpoints`)
     best/          the best tagger so far (see `store`)
     name.json      the label a person gave it
+    shared         exists: everybody's list shows it (see `people`)
     worker.log     what the process printed
 
 The state of a run is never stored, only derived: from the last event, whether the process lives,
@@ -21,6 +25,7 @@ it is whole). Differs from them: each record is one readable line of JSON, its c
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
@@ -30,14 +35,27 @@ import secrets
 import shutil
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from functools import lru_cache
 from pathlib import Path
 
-from ner_core import records
-from ner_core.records import Corpus, Event, InputError, RunEnded, TrainConfig
+from ner_core.records import (
+    Corpus,
+    EpochDone,
+    Event,
+    FloorsMeasured,
+    InputError,
+    ProbesTagged,
+    RunEnded,
+    RunResumed,
+    RunStarted,
+    StepDone,
+    TrainConfig,
+)
 from ner_core.scores.report import report_from_dict
-from ner_core.tagger.store import StoreError, load_tagger, save_tagger, write_file
+from ner_core.tagger.archive import StoreError
+from ner_core.tagger.store import load_tagger, save_tagger, sync_folder, write_file
 from ner_core.training.machine import end_process, is_alive, wait_until_gone
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -47,6 +65,7 @@ START_SECONDS = 30.0  # a run without any process is "starting" for so long
 LATEST = 1e11  # seconds since 1970 that a calendar can still show
 
 ACTIVE_STATES = ("waiting", "starting", "running", "stopping", "stalled")
+RESUMABLE_STATES = ("interrupted", "stopped", "failed")  # what can go on from its last checkpoint
 _STATE_OF_REASON = {"stopped": "stopped", "diverged": "diverged", "failed": "failed"}
 
 
@@ -76,7 +95,7 @@ _KINDS = {kind.__name__: kind for kind in Event.__args__}
 def event_to_dict(event: Event) -> dict:
     """Return the event as plain JSON values; a number that is not finite becomes null.
 
-    >>> event_to_dict(records.StepDone(step=1, epoch=1, loss=float("nan"), seconds=0.5, n_tokens=7))
+    >>> event_to_dict(StepDone(step=1, epoch=1, loss=float("nan"), seconds=0.5, n_tokens=7))
     {'kind': 'StepDone', 'step': 1, 'epoch': 1, 'loss': None, 'seconds': 0.5, 'n_tokens': 7}
     """
     return {"kind": type(event).__name__, **_to_plain(event)}
@@ -163,17 +182,19 @@ class EventLog:
     def __init__(self, folder: Path):
         self.path = folder / "events.jsonl"
         lines = self.path.read_bytes().splitlines(keepends=True) if self.path.exists() else []
-        parsed = [found for line in lines if (found := parse_line(line))]
-        self.sequence = parsed[-1][0] if parsed else 0
+        self.sequence = max((found[0] for line in lines if (found := parse_line(line))), default=0)
         self._file = self.path.open("ab", buffering=0)
-        if lines and not lines[-1].endswith(b"\n"):
-            self._file.write(b"\n")  # closes the torn line of a killed worker
+        self._is_torn = bool(lines) and not lines[-1].endswith(b"\n")  # by a killed worker
 
     def write(self, event: Event) -> None:
         """Append one event; all but single steps are on the disk when this returns."""
+        line = b"\n" * self._is_torn + format_line(self.sequence + 1, event)
+        while line:  # a nearly full disk takes a part, and says so only when asked for the rest
+            n_written = self._file.write(line)
+            self._is_torn, line = True, line[n_written:]
+        self._is_torn = False
         self.sequence += 1
-        self._file.write(format_line(self.sequence, event))
-        if not isinstance(event, records.StepDone):
+        if not isinstance(event, StepDone):
             os.fsync(self._file.fileno())
 
     def close(self) -> None:
@@ -196,6 +217,32 @@ def read_events(folder: str | Path, offset: int = 0) -> tuple[list[Event], int]:
     return events, offset + len(whole)
 
 
+def valid_events(events: Iterable[Event]) -> list[Event]:
+    """Leave out what a later RunResumed has made void: steps and epochs that are done again, and the end.
+
+    >>> told = [StepDone(step, 1, 0.5, 0.1, 7) for step in (1, 2, 3)]
+    >>> [type(event).__name__ for event in valid_events([*told, RunResumed(0, 2, 0.2)])]
+    ['StepDone', 'StepDone', 'RunResumed']
+    """
+    valid: list[Event] = []
+    for event in events:
+        if isinstance(event, RunResumed):
+            valid = [told for told in valid if not _is_void(told, event)]
+        valid.append(event)
+    return valid
+
+
+def _is_void(told: Event, resumed: RunResumed) -> bool:
+    match told:
+        case StepDone():
+            return told.step > resumed.step
+        case EpochDone() | ProbesTagged():
+            return told.epoch > resumed.epoch
+        case RunStarted() | FloorsMeasured():
+            return not resumed.step  # it begins anew
+    return isinstance(told, RunEnded)
+
+
 def _last_event(folder: Path) -> Event | None:
     try:
         size = (folder / "events.jsonl").stat().st_size
@@ -216,6 +263,7 @@ class RunConfig:
     hyperparameters  what differs from the recipe, as `resize` takes it
     training         how to train, in full; None = as the (resized) recipe says
     nickname         who asked, in the words that person chose
+    owner            who asked, as `people` knows them; "" = the command line
     """
 
     corpus: str = "newsroom"
@@ -226,6 +274,7 @@ class RunConfig:
     training: TrainConfig | None = None
     probes: tuple[str, ...] = ()
     nickname: str = ""
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +314,7 @@ def create_run(config: RunConfig) -> Run:
             continue
     stored = {"version": 1, "created": time.time(), **asdict(config)}
     write_file(folder / "config.json", json.dumps(stored, indent=1).encode())
+    sync_folder(root)
     return read_run(folder.name)
 
 
@@ -307,17 +357,27 @@ def list_runs() -> list[Run]:
     """All runs that can be opened, newest first."""
     runs = []
     for folder in (home() / "runs").glob("[0-9]*-*-*"):
-        try:
-            runs.append(read_run(folder.name))
-        except RunError:
-            continue
+        with contextlib.suppress(RunError, OSError):
+            name = folder / "name.json"
+            named = name.stat().st_mtime_ns if name.exists() else 0
+            runs.append(_open_once(folder, (folder / "config.json").stat().st_mtime_ns, named))
     return sorted(runs, key=lambda run: (run.created, run.id), reverse=True)
+
+
+@lru_cache(maxsize=4096)
+def _open_once(folder: Path, written: int, named: int) -> Run:
+    """Open a run; what thirty lists ask for every two seconds is read from the disk once."""
+    return open_run(folder)
 
 
 def rename(run_id: str, name: str) -> None:
     """Give a run a label of at most 80 characters; an empty one takes the label away."""
-    clean = " ".join("".join(c if c.isprintable() else " " for c in name).split())[:80]
-    write_file(run_folder_of(run_id) / "name.json", json.dumps({"name": clean}).encode())
+    write_file(run_folder_of(run_id) / "name.json", json.dumps({"name": _clean_name(name, 80)}).encode())
+
+
+def _clean_name(name: str, length: int) -> str:
+    """One line of what can be shown; joiners stay, for they hold emoji and letters of some scripts together."""
+    return " ".join("".join(c if c.isprintable() or c in "\u200c\u200d" else " " for c in name).split())[:length]
 
 
 def state(folder: str | Path) -> str:
@@ -330,12 +390,11 @@ def state(folder: str | Path) -> str:
     identity = _read_json(folder / "worker.json")
     lives = identity is not None and is_alive(identity)  # asked first: it may end while we read on
     last = _last_event(folder)
-    if isinstance(last, RunEnded):
+    if isinstance(last, RunEnded) and not (folder / "resume").exists():
         return _STATE_OF_REASON.get(last.reason, "finished")
     if not lives:
-        return (
-            "starting" if identity is None and _age_seconds(folder / "config.json") < START_SECONDS else "interrupted"
-        )
+        age = min(_age_seconds(folder / "config.json"), _age_seconds(folder / "resume"))
+        return "starting" if identity is None and age < START_SECONDS else "interrupted"
     beat = _read_json(folder / "heartbeat") or {}
     if time.monotonic() - beat.get("monotonic", time.monotonic()) > STALL_SECONDS:
         return "stalled"
@@ -389,7 +448,7 @@ def keep_model(run: Run, name: str) -> Path:
         raise RunError(f"A model called {folder.name!r} is kept already; choose another name.") from None
     except (StoreError, OSError) as problem:
         raise RunError(f"The model cannot be kept: {problem}") from None
-    tagger.card["name"] = " ".join(name.split())[:60]
+    tagger.card["name"] = _clean_name(name, 60)
     try:
         return save_tagger(tagger, folder)
     except (StoreError, OSError) as problem:
@@ -398,12 +457,18 @@ def keep_model(run: Run, name: str) -> Path:
 
 
 def folder_name(name: str) -> str:
-    r"""A name as a folder's: letters, digits and hyphens, never empty, never a path.
+    r"""A name as a folder's: letters, digits and hyphens, never empty, never a path, never one Windows keeps for itself.
 
-    >>> folder_name("Newsroom, 4 epochs"), folder_name("../<b>"), folder_name("\u65b0\u805e")
-    ('newsroom-4-epochs', 'b', 'model')
+    Where little or nothing of the name is left, a few digits tell it from others.
+
+    >>> folder_name("Newsroom, 4 epochs"), folder_name("../<b>"), folder_name("\u65b0\u805e"), folder_name("CON")
+    ('newsroom-4-epochs', 'b', 'model-9c200f', 'con-a3dbc4')
     """
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60] or "model"
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60].rstrip("-")
+    if plain and name.isascii() and not re.fullmatch("con|prn|aux|nul|(com|lpt)[0-9]", plain):
+        return plain
+    digits = hashlib.sha256(name.encode(errors="replace")).hexdigest()[:6]
+    return f"{plain[:50] or 'model'}-{digits}"
 
 
 # --- corpora a person uploaded ------------------------------------------------------------------
@@ -434,9 +499,12 @@ def store_corpus(
 
 
 def load_stored_corpus(corpus_id: str) -> Corpus:
-    """Read a stored corpus again. Raises RunError where the id is unknown."""
-    from ner_core.data.corpus import load_corpus  # late, so that a waiting worker stays small
+    """Read a stored corpus again, or one of the catalogue. Raises RunError or UploadError where it is not here."""
+    from ner_core.data.catalogue import is_entry, load_fetched  # late, so that a waiting worker stays small
+    from ner_core.data.corpus import load_corpus
 
+    if is_entry(corpus_id):
+        return load_fetched(corpus_id, home() / "corpora")
     folder = home() / "corpora" / str(corpus_id)
     about = _read_json(folder / "corpus.json") if re.fullmatch("[0-9a-f]{64}", str(corpus_id)) else None
     if about is None:

@@ -5,6 +5,11 @@ and does nothing else. It never saves, prints or draws; whoever calls it does (t
 events to a file, a notebook prints them, a test collects them). When an epoch is done,
 `tagger.weights` are that epoch's, so that the caller can save them.
 
+To go on later as if nothing had happened, `keep` is handed a Snapshot before the event of each
+epoch, and `train(..., start=snapshot)` begins from it. Chance enters in two places only: the
+generator that shuffles sentences and hides words, and the seeds and counters of Keras' dropout,
+which are variables of the network. Both are in the Snapshot, beside the optimizer's variables.
+
 Source: the shape of the loop follows spaCy's training generator; batches of like length by
 number of tokens follow Vaswani et al. 2017 (section 5.1). Optimizer: Adam (Kingma & Ba 2015).
 Differs from them: dev is scored by entity (precision, recall, F1) after every epoch, through the
@@ -17,7 +22,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import keras
 import numpy as np
@@ -34,6 +39,7 @@ from ner_core.records import (
     Report,
     RunEnded,
     RunStarted,
+    Snapshot,
     StepDone,
     Tagger,
     TrainConfig,
@@ -44,6 +50,7 @@ from ner_core.tagger import forward
 from ner_core.tagger.encode import Encoded, encode
 from ner_core.tagger.networks import Network, batch_inputs, build_network
 from ner_core.tagger.predict import predict, tag_rows
+from ner_core.training.adam import KerasAdam, LazyAdam
 
 _ACCURACY_EVERY = 10  # steps; decoding a CRF's best path at every step would slow training
 
@@ -55,29 +62,43 @@ def train(
     *,
     probes: Sequence[str] = (),
     control: Callable[[], str | None] | None = None,
+    keep: Callable[[Snapshot], None] | None = None,
+    start: Snapshot | None = None,
 ) -> Iterator[Event]:
     """Train `tagger` on `corpus.train`, scoring `corpus.dev` after every epoch; yield Events.
 
     `control` is asked after every step and ends the run by answering "stop". The same seed on
     the same machine gives the same events, times aside. At the end `tagger.weights` are the best
     epoch's (`config.keeps_best`) or the last one's.
-    Raises ValueError if the corpus has no training sentence.
+
+    `keep` is given a Snapshot after every epoch, and within one where the run is told to stop. From such a
+    Snapshot as `start`, what follows is what would have followed then; there is no second RunStarted.
+    Raises ValueError if the corpus has no training sentence, or `start` belongs to another training.
     """
     if not corpus.train:
         raise ValueError(
             f"The training part of {corpus.name!r} has no sentence: give one, or another split. Received: 0 sentences."
         )
+    keep = keep or (lambda snapshot: None)
     run = _Run(tagger, corpus, config, control or (lambda: None))
-    yield RunStarted(len(corpus.train), len(corpus.dev), run.n_parameters, run.n_steps(), config)
-    for epoch in range(1, config.epochs + 1):
-        yield from run.steps(epoch)
-        if run.reason != "diverged" and run.n_steps_now:
-            yield run.score_epoch(epoch)
-            if probes:
-                yield ProbesTagged(epoch, run.step, tuple(map(probe_as_dict, predict(tagger, probes))))
+    if start:
+        run.go_back_to(start)
+    else:
+        yield RunStarted(len(corpus.train), len(corpus.dev), run.n_parameters, run.n_steps(), config)
+    for epoch in range(run.n_epochs + 1, config.epochs + 1):
         if run.reason:
             break
-    run.keep()
+        yield from run.steps(epoch)
+        if run.is_cut_short:  # what is scored now is no epoch: the Snapshot goes on before it
+            keep(run.snapshot())
+        if run.reason != "diverged" and run.n_steps_now:
+            done = run.score_epoch(epoch)
+            if not run.is_cut_short:
+                keep(run.snapshot())
+            yield done
+            if probes:
+                yield ProbesTagged(epoch, run.step, tuple(map(probe_as_dict, predict(tagger, probes))))
+    run.take_best()
     yield RunEnded(
         run.reason or "finished", run.best_epoch, run.n_epochs, run.seconds(), _explain(run), peak_megabytes()
     )
@@ -108,11 +129,13 @@ class _Run:
         variables = self.network.variables_by_name() if tagger.network.has_crf else {}
         self.crf_variables = {name: v for name, v in variables.items() if name.startswith(f"{last}.")}
         self.n_parameters = sum(int(np.prod(v.shape)) for v in self.network.trainable_variables)
-        self.step_function, self.loss_function = _compile(self.network, config)
+        self.optimizer = _optimizer(config, self.network.trainable_variables)
+        self.step_function, self.loss_function = _compile(self.network, self.optimizer, config)
         self.step = self.n_steps_now = self.n_epochs = self.best_epoch = 0
         self.best_value, self.best_weights, self.reason = (-math.inf, -math.inf), {}, ""
+        self.totals, self.history = _Totals(), ()
         self.started = time.monotonic()
-        self.has_floors = False
+        self.has_floors = self.is_cut_short = False
 
     def seconds(self) -> float:
         return time.monotonic() - self.started
@@ -124,9 +147,8 @@ class _Run:
 
     def steps(self, epoch: int) -> Iterator[Event]:
         """Yield one StepDone a step until the epoch is over, time is up, or someone says stop."""
-        self.totals, self.n_steps_now = _Totals(), 0
-        batches = _batches(self.encoded, self.config, self.random)
-        for rows in batches:
+        batches = self._deal()
+        for rows in batches[self.n_steps_now :]:
             batch = self._with_unknown_words(self.encoded.batch(rows))
             loss = self._take_step(batch, (epoch - 1) * len(batches) + self.n_steps_now, len(batches))
             self.step += 1
@@ -137,7 +159,16 @@ class _Run:
                 yield FloorsMeasured(*floors(self.corpus.train, self.corpus.dev, pad_to=self.dev.pad_to))
             self.reason = self._reason_to_stop(loss)
             if self.reason:
+                self.is_cut_short = self.reason == "stopped" and self.n_steps_now < len(batches)
                 return
+
+    def _deal(self) -> list[np.ndarray]:
+        """The batches of this epoch; where it was begun before `start`, the very same."""
+        self.random_before = self.random.bit_generator.state
+        batches = _batches(self.encoded, self.config, self.random)
+        if self.n_steps_now:
+            self.random.bit_generator.state = self.random_within
+        return batches
 
     def _take_step(self, batch: Batch, done: int, n_steps: int) -> float:
         rate = self.config.learning_rate * self._rate_left(done / max(n_steps * self.config.epochs, 1))
@@ -185,11 +216,17 @@ class _Run:
         self.n_epochs = epoch
         if is_best:
             self.best_value, self.best_epoch, self.best_weights = value, epoch, self.tagger.weights
-        elif not self.reason and self.config.patience and epoch - self.best_epoch >= self.config.patience:
-            self.reason = "early"
-        return EpochDone(
+        self.reason = self.reason or self._out_of_patience()
+        done = EpochDone(
             epoch, self.step, self.seconds(), self.totals.loss, loss, self.totals.accuracy, accuracy, dev, is_best
         )
+        self.history += (done,)
+        self.totals, self.n_steps_now = _Totals(), 0
+        return done
+
+    def _out_of_patience(self) -> str:
+        patience = self.config.patience
+        return "early" if patience and self.n_epochs - self.best_epoch >= patience else ""
 
     def _score_dev(self) -> tuple[Report, float, float]:
         """Return the dev report, the mean dev loss, and the accuracy as the recipe's own metric counts it."""
@@ -212,9 +249,51 @@ class _Run:
         ]
         return evaluate(predictions, pad_to=self.dev.pad_to), totals.loss, totals.accuracy
 
-    def keep(self) -> None:
+    def take_best(self) -> None:
         if self.config.keeps_best and self.best_weights:
             self.tagger.weights = self.best_weights
+
+    # --- going on later
+
+    def variables(self) -> list[keras.Variable]:
+        """All that a step changes: weights, seeds and counters of dropout, the optimizer's means and counter."""
+        return [*self.network.model.variables, *self.optimizer.variables]
+
+    def snapshot(self) -> Snapshot:
+        """All that the rest of the run depends on."""
+        now = self.random.bit_generator.state
+        return Snapshot(
+            self.n_epochs,
+            self.step,
+            self.n_steps_now,
+            self.seconds(),
+            self.reason,
+            (self.random_before if self.n_steps_now else now, now),
+            astuple(self.totals),
+            self.best_epoch,
+            self.best_value,
+            self.history,
+            tuple(variable.numpy() for variable in self.variables()),
+            self.best_weights if self.config.keeps_best else {},
+        )
+
+    def go_back_to(self, then: Snapshot) -> None:
+        """Stand where the snapshot was taken. Raises ValueError where it is of another network or optimizer."""
+        variables = self.variables()
+        if [tuple(v.shape) for v in variables] != [array.shape for array in then.arrays]:
+            raise ValueError(
+                "This checkpoint belongs to another network or optimizer, so the training cannot go on. Start it anew."
+            )
+        for variable, array in zip(variables, then.arrays, strict=True):
+            variable.assign(array)
+        self.n_epochs, self.step, self.n_steps_now = then.epoch, then.step, then.n_steps_within
+        self.random.bit_generator.state, self.random_within = then.random
+        self.totals, self.history = _Totals(*then.totals), then.history
+        self.best_epoch, self.best_value, self.best_weights = then.best_epoch, then.best_value, dict(then.best_weights)
+        self.reason = "" if then.reason == "stopped" else then.reason
+        self.reason = self.reason or self._out_of_patience()
+        self.started = time.monotonic() - then.seconds
+        self.has_floors = True
 
 
 # --- batches -------------------------------------------------------------------------
@@ -247,11 +326,14 @@ def _pad_to(tagger: Tagger, corpus: Corpus) -> int:
     return tagger.encoder.max_length or max(map(len, corpus.sentences), default=0)
 
 
+@dataclass
 class _Totals:
     """Running means over the cells that count: loss (nats a cell) and accuracy."""
 
-    def __init__(self) -> None:
-        self.loss_sum, self.n_lost, self.n_right, self.n_cells = 0.0, 0, 0, 0
+    loss_sum: float = 0.0
+    n_lost: int = 0
+    n_right: int = 0
+    n_cells: int = 0
 
     def add_loss(self, loss: float, n_cells: int) -> None:
         self.loss_sum += loss * n_cells
@@ -278,14 +360,18 @@ def _tensors(batch: Batch) -> dict[str, tf.Tensor]:
     return {name: tf.constant(array) for name, array in batch_inputs(batch).items()}
 
 
-def _compile(network: Network, config: TrainConfig) -> tuple[Callable, Callable]:
+def _optimizer(config: TrainConfig, weights: Sequence[keras.Variable]) -> KerasAdam | LazyAdam:
+    """Build what takes the steps: the tutorials' Adam, or the lazy one."""
+    if config.optimizer not in ("adam", "lazy_adam"):
+        raise ValueError(f"An optimizer is adam or lazy_adam. Received: {config.optimizer!r}.")
+    return (LazyAdam if config.optimizer == "lazy_adam" else KerasAdam)(weights, config.clip_norm)
+
+
+def _compile(network: Network, optimizer: KerasAdam | LazyAdam, config: TrainConfig) -> tuple[Callable, Callable]:
     """Return the training step and the loss of a batch, traced once for every length."""
 
     def counted(inputs):  # (B,T): what the loss is averaged over
         return inputs["mask"] if network.config.is_masked else tf.ones_like(inputs["mask"])
-
-    optimizer = keras.optimizers.Adam(config.learning_rate, global_clipnorm=config.clip_norm or None)
-    optimizer.build(network.trainable_variables)
 
     inputs_of = network.input_signature()
     tags_of, rate_of = tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([], tf.float32)
@@ -295,8 +381,7 @@ def _compile(network: Network, config: TrainConfig) -> tuple[Callable, Callable]
         with tf.GradientTape() as tape:
             scores = network(inputs, training=True)  # (B,T,K)
             loss = network.loss(scores, tag_ids, counted(inputs), config.loss)  # ()
-        optimizer.learning_rate.assign(rate)
-        optimizer.apply(tape.gradient(loss, network.trainable_variables), network.trainable_variables)
+        optimizer.apply(tape.gradient(loss, network.trainable_variables), rate)
         return loss, scores
 
     @tf.function(input_signature=[inputs_of, tags_of], autograph=False)

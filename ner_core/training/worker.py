@@ -5,6 +5,9 @@ folder's `config.json`, waits for its turn, trains, and writes what happens into
 `runs`). It belongs to no server: it goes on when the server is killed, and is found again by its
 folder. A file named `stop`, or SIGTERM, ends it after the current step; the best so far is kept.
 
+A folder that was begun before is gone on with from its last checkpoint, exactly. So doing a folder again
+is harmless: one that is finished is left alone, and one that another process works on as well.
+
 Because TensorFlow takes seconds to import, one more process may stand by with everything loaded:
 `python -m ner_core.training.worker --standby FOLDER`. It writes `ready`, waits for `job.json`, and
 then works like any other. Whoever puts `job.json` there first has it, so it is given away only once.
@@ -30,16 +33,42 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from ner_core.records import Corpus, EpochDone, Event, RunEnded, Sentence, Span, StepDone, Tagger, TrainConfig
+from ner_core.records import (
+    Corpus,
+    EpochDone,
+    Event,
+    RunEnded,
+    RunResumed,
+    Sentence,
+    Snapshot,
+    Span,
+    StepDone,
+    Tagger,
+    TrainConfig,
+)
 from ner_core.scores.report import report_to_dict
-from ner_core.tagger.store import StoreError, save_tagger, write_file
+from ner_core.tagger.archive import StoreError
+from ner_core.tagger.store import save_tagger, write_file
+from ner_core.training import classroom
+from ner_core.training.checkpoints import last_checkpoint, save_checkpoint, sweep
 from ner_core.training.machine import available_cores, identify, is_alive, take_lock
-from ner_core.training.runs import EventLog, RunConfig, home, load_stored_corpus, open_run
+from ner_core.training.runs import (
+    EventLog,
+    RunConfig,
+    home,
+    load_stored_corpus,
+    open_run,
+    read_events,
+    valid_events,
+)
 
 STEPS_A_SECOND = 10  # so many StepDone events reach the log at most
 BEAT_SECONDS = 1.0
 POLL_SECONDS = 0.05
+FINAL_REASONS = ("finished", "early", "time", "diverged")  # of a run that has nothing left to do
 UNFORESEEN = "Something went wrong that nobody foresaw"  # the beginning of such a message
+LOCK_SECONDS = 5.0  # whoever asked for the run lets go of its lock sooner
+RESERVE_BYTES = 65_536  # room kept free, so that a full disk can still be told
 ORPHAN_SECONDS = 600.0  # a standby nobody asked after for so long ends
 
 Train = Callable[..., Iterator[Event]]
@@ -49,28 +78,62 @@ Train = Callable[..., Iterator[Event]]
 
 
 def run_folder(folder: str | Path, *, train: Train | None = None, corpus: tuple[str, Corpus] | None = None) -> str:
-    """Do the run that `folder` asks for; return the reason it ended.
+    """Do the run that `folder` asks for, or what is left of it; return the reason it ended.
 
     `train` takes the place of `training.train.train` (tests); `corpus` = (id, Corpus) is one already read.
-    Never raises: whatever goes wrong becomes a RunEnded event and a traceback in `worker.log`.
+    Whatever goes wrong with the training becomes a RunEnded event and a traceback in `worker.log`. The reason
+    is "busy", and nothing is done, where another process works on the folder.
     """
     folder = Path(folder)
-    write_file(folder / "worker.json", json.dumps(identify(os.getpid())).encode())
-    log = EventLog(folder)
+    lock = _lock_run(folder)
+    if lock is None:
+        return "busy"
+    with lock:
+        ended = next((event for event in reversed(read_events(folder)[0]) if isinstance(event, RunEnded)), None)
+        if ended and ended.reason in FINAL_REASONS and not (folder / "resume").exists():
+            return ended.reason
+        return _run_locked(folder, train, corpus)
+
+
+def _lock_run(folder: Path):
+    """Hold the folder for this process; None where another one has it."""
+    end = time.monotonic() + LOCK_SECONDS
+    while (lock := take_lock(folder / "lock")) is None and time.monotonic() < end:
+        time.sleep(POLL_SECONDS)
+    return lock
+
+
+def _sweep(folder: Path) -> None:
+    """Remove half-written files: of a worker that was killed, or where a disk refused."""
+    sweep(folder)
+    for name in ("worker.json", "heartbeat", "reserve"):
+        for leftover in folder.glob(f"{name}.*.tmp"):
+            with contextlib.suppress(OSError):
+                leftover.unlink(missing_ok=True)
+
+
+def _run_locked(folder: Path, train: Train | None, corpus: tuple[str, Corpus] | None) -> str:
     started = time.monotonic()
-    with _Pulse(folder) as pulse, stop_on_signal() as is_told:
+    with stop_on_signal() as is_told:
+        _sweep(folder)
+        write_file(folder / "worker.json", json.dumps(identify(os.getpid())).encode())
 
         def control() -> str | None:
             return "stop" if is_told() or (folder / "stop").exists() else None
 
-        try:
-            ended = _work(folder, log, pulse, control, train, corpus)
-        except BaseException as problem:  # also SystemExit and MemoryError: the person is told in any case
-            _keep_traceback(folder)
-            ended = RunEnded("failed", 0, 0, time.monotonic() - started, _explain_with_place(problem))
-        with contextlib.suppress(OSError):  # a full disk: the state is derived without it
-            log.write(ended)
-        log.close()
+        with contextlib.closing(EventLog(folder)) as log, _Pulse(folder) as pulse:
+            try:
+                write_file(folder / "reserve", bytes(RESERVE_BYTES))
+                ended = _work(folder, log, pulse, control, train, corpus)
+            except BaseException as problem:  # also SystemExit and MemoryError: the person is told in any case
+                _keep_traceback(folder)
+                ended = RunEnded("failed", 0, 0, time.monotonic() - started, _explain_with_place(problem))
+            with contextlib.suppress(OSError):
+                (folder / "resume").unlink(missing_ok=True)
+                (folder / "reserve").unlink(missing_ok=True)  # on a full disk: the room for the last line
+            with contextlib.suppress(OSError):  # a disk that takes nothing: the state is derived without it
+                log.write(ended)
+        _sweep(folder)
     return ended.reason
 
 
@@ -79,7 +142,13 @@ def _work(
 ) -> RunEnded:
     """Wait for a place, build the tagger, train it; return the last event, which is not yet written."""
     config = open_run(folder).config
+    start = go_on(folder, log)
     stopped = RunEnded("stopped", 0, 0, 0.0, "Stopped before the first step, so there is no model.")
+    if start:
+        message = (
+            f"Stopped before it went on. Epoch {start.best_epoch} is kept." if start.best_epoch else stopped.message
+        )
+        stopped = RunEnded("stopped", start.best_epoch, start.epoch, start.seconds, message)
     with wait_for_place(folder.name, control) as has_place:
         pulse.phase = "starting"
         if not has_place:
@@ -88,15 +157,41 @@ def _work(
         train = train or _import_train()
         if control() == "stop":
             return stopped
-        is_wanted = StepFilter()
-        events = train(tagger, read, training, probes=config.probes, control=control)
-        for event in keep_best(events, tagger, folder / "best", corpus=read, training=training):
+        is_wanted, control = StepFilter(), classroom.Limit(control)
+
+        def keep(snapshot: Snapshot) -> None:
+            save_checkpoint(folder, snapshot)
+
+        events = train(tagger, read, training, probes=config.probes, control=control, keep=keep, start=start)
+        for event in keep_best(events, tagger, folder / "best", corpus=read, training=training, start=start):
             pulse.phase = "running"
+            event = control.take(event)
             if isinstance(event, RunEnded):
                 return event
             if is_wanted(event):
                 log.write(event)
     raise RuntimeError("The training ended without saying why.")
+
+
+def go_on(folder: Path, log: EventLog) -> Snapshot | None:
+    """Find where a run that was begun before goes on, and tell the log; None for a new run, or one begun anew.
+
+    An epoch is logged after its checkpoint: where a kill fell between the two it is logged now. What the log
+    tells of later steps than the checkpoint's becomes void, because these steps are taken again.
+    """
+    if not log.sequence:
+        return None
+    start, problems = last_checkpoint(folder)
+    history = start.history if start else ()
+    told = {event.epoch for event in valid_events(read_events(folder)[0]) if isinstance(event, EpochDone)}
+    for done in history:
+        if done.epoch not in told:
+            log.write(done)
+    epoch, step, seconds = (start.epoch, start.step, start.seconds) if start else (0, 0, 0.0)
+    where = f"It goes on after step {step:,}." if start else "There is no checkpoint, so it begins anew."
+    log.write(RunResumed(epoch, step, seconds, " ".join([*problems, where])))
+    (folder / "resume").unlink(missing_ok=True)
+    return start
 
 
 def build(config: RunConfig, corpus: tuple[str, Corpus] | None = None) -> tuple[Tagger, Corpus, TrainConfig]:
@@ -124,14 +219,26 @@ def _import_train() -> Train:
 
 
 def keep_best(
-    events: Iterator[Event], tagger: Tagger, folder: Path, *, corpus: Corpus, training: TrainConfig
+    events: Iterator[Event],
+    tagger: Tagger,
+    folder: Path,
+    *,
+    corpus: Corpus,
+    training: TrainConfig,
+    start: Snapshot | None = None,
 ) -> Iterator[Event]:
     """Pass the events on; store the tagger in `folder` whenever an epoch is the best, and as it is at the end.
 
-    The card then says on which sentences, with which settings and how well.
+    The card then says on which sentences, with which settings and how well. A run that goes on from `start`
+    puts back what was the best then: of the steps after it, which are taken again, nothing stays.
     """
     shown: EpochDone | None = None  # the epoch whose weights the tagger will end with
     tagger.card |= {"seed": training.seed, "training": asdict(training)}
+    for event in start.history if start else ():
+        shown = event if event.is_best or not training.keeps_best else shown
+    if start and start.best_weights and shown is not None:
+        tagger.weights = dict(start.best_weights)
+        _save(tagger, folder, shown, corpus)
     for event in events:
         if isinstance(event, EpochDone):
             if event.is_best or not training.keeps_best:
@@ -269,7 +376,9 @@ def stop_on_signal() -> Iterator[Callable[[], bool]]:
 
 
 def n_places() -> int:
-    """How many trainings may run at once: `NER_LAB_PLACES`, or one for every two cores."""
+    """How many trainings may run at once: the class's limit, `NER_LAB_PLACES`, or one for every two cores."""
+    if limit := classroom.settings().places:
+        return limit
     told = os.environ.get("NER_LAB_PLACES", "")
     return int(told) if told.isdigit() and int(told) > 0 else max(1, available_cores() // 2)
 
@@ -279,12 +388,13 @@ def wait_for_place(run_id: str, control: Callable[[], str | None]) -> Iterator[b
     """Wait in line until a training may start; yields False where told to stop meanwhile."""
     folder = home() / "queue"
     folder.mkdir(parents=True, exist_ok=True)
-    ticket = folder / f"{time.time_ns():020d}.{run_id}.ticket"
+    ticket = folder / f"{time.monotonic_ns():020d}.{run_id}.ticket"  # no change of the clock alters the order
     write_file(ticket, json.dumps(identify(os.getpid())).encode())
     place = None
     try:
         while control() != "stop":
-            if waiting_tickets()[:1] == [ticket] and (place := _take_place(folder)):
+            is_next = waiting_tickets()[:1] == [ticket] and not classroom.settings().is_paused
+            if is_next and (place := _take_place(folder)):
                 break
             time.sleep(4 * POLL_SECONDS)
         ticket.unlink(missing_ok=True)
@@ -322,7 +432,7 @@ def has_free_place() -> bool:
     """Tell whether a training asked for now would start at once."""
     folder = home() / "queue"
     folder.mkdir(parents=True, exist_ok=True)
-    if waiting_tickets() or not (held := _take_place(folder)):
+    if classroom.settings().is_paused or waiting_tickets() or not (held := _take_place(folder)):
         return False
     held.close()
     return True
@@ -422,6 +532,8 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     if hasattr(os, "nice"):
         os.nice(5)  # the pages come first
+    with contextlib.suppress(OSError):  # where memory is short, Linux ends a training and not the server
+        Path("/proc/self/oom_score_adj").write_text("1000")
     if chosen.standby:
         stand_by(chosen.folder)
         return 0

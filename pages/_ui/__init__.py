@@ -8,6 +8,7 @@ A page begins with two lines and then uses these modules:
 navigation   the page list, links from page to page
 session      the only file that touches `st.session_state` and `st.query_params`
 loading      corpora and models by name, cached for all sessions
-widgets      header, chips, entity HTML, forms, numbers in words, the code a page ran
+widgets      header, chips, entity HTML, numbers in words, the code a page ran
+corpus_form  three ways to a corpus: one that is here, an upload, a public one (fetched by `fetching`)
 charts       Plotly figures in the house's colours, with a text alternative and a table
 """

@@ -112,7 +112,11 @@ def bars(
         marker={
             "color": [look.ground if look else floor() for look in looks],
             "line": {"color": [look.border if look else floor() for look in looks], "width": 1.5},
-            "pattern": {"shape": [_PATTERNS[look.pattern] if look else "" for look in looks], "fgcolor": "#ffffff"},
+            "pattern": {
+                "shape": [_PATTERNS[look.pattern] if look else "" for look in looks],
+                "fgcolor": "#ffffff",
+                "fillmode": "overlay",
+            },
         },
         customdata=[literal(shorten(name, 80)) for name in names],
         text=text or [f"{length:,.0f}" for length in lengths],

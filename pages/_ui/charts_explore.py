@@ -1,75 +1,190 @@
-"""The charts of Explore: tags, lengths with the line that cuts them, mentions.
+"""The charts of Explore: bars that can be clicked, lengths with the line that cuts them, shares as a threshold moves.
 
-Each `show_*` draws one figure with its words and its table. Labels keep the colours they have in the text.
+Each function returns a figure, which `explore_found.Picker` or `charts.show` draws. Labels keep the colours they have
+in the text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import pandas  # noqa: F401 (first: Plotly trips over a pandas that another session's thread is still importing)
-import streamlit as st
 
 from ner_core.data.statistics import LengthCut
 from ner_core.data.tags import split_tag
-from ner_core.show.highlight import label_colours, label_words
-from pages._ui import charts, widgets
+from ner_core.show.highlight import label_colours
+from pages._ui import charts
 
-MOST_BARS = 40
+MOST_BARS = 20
 MOST_BINS = 130
+_PATTERNS = {"": "", "rising": "/", "falling": "\\", "level": "-", "upright": "|"}
 
 
-def _bars(values: Mapping[str, int], colour_of: Mapping, *, key: str, alt: str, table: Mapping, x: str) -> None:
-    """Horizontal bars, the first of them where there are many."""
+def count_bars(values: Mapping[str, float], colour_of: Mapping, *, x: str, **options):
+    """Horizontal bars of whole numbers, the first of them where there are many."""
     shown = dict(list(values.items())[:MOST_BARS])
-    largest = max(shown.values(), default=0)
-    figure = charts.bars(shown, colour_of, x=x)
-    figure.update_xaxes(tickformat=",d", nticks=6, dtick=1 if largest < 6 else None)
-    if len(values) > len(shown):
-        st.caption(f"The first {len(shown)} of {len(values):,} are drawn; the table holds all.")
-    charts.show(figure, key=key, alt=alt, table=table)
+    figure = charts.bars(shown, colour_of, x=x, **options)
+    whole_numbers(figure.update_xaxes, max(shown.values(), default=0))
+    figure.update_layout(hovermode="y")  # the whole row can be clicked, however short its bar
+    return figure
 
 
-def _alt(what: str, values: Mapping[str, int]) -> str:
-    """A chart in words: how many bars and the three longest."""
+@lru_cache(maxsize=1)
+def warm_up() -> None:
+    """Make one figure, for the first in a process takes Plotly half a second."""
+    count_bars({"": 1}, {}, x="").to_json()
+
+
+def share_bars(values: Mapping[str, float], colour_of: Mapping, *, x: str, text: Sequence[str]):
+    """Horizontal bars of percentages (0-100), with words of their own."""
+    shown = dict(list(values.items())[:MOST_BARS])
+    figure = charts.bars(shown, colour_of, x=x, text=text[:MOST_BARS], inside_from=0.6)
+    figure.update_xaxes(ticksuffix=" %", range=[0, 1.4 * max(1, *shown.values())])
+    figure.update_layout(hovermode="y")
+    return figure
+
+
+def whole_numbers(update, largest: float) -> None:
+    """Number an axis (`figure.update_xaxes` or `update_yaxes`) by whole numbers only, however small."""
+    update(tickformat=",d", nticks=6, dtick=1 if largest < 6 else None)
+
+
+def in_words(what: str, values: Mapping[str, float]) -> str:
+    """A chart in words: how many bars and the three longest.
+
+    >>> in_words("Entities by label", {"geo": 4, "per": 1200})
+    'Entities by label: 2 bars; the longest are per 1,200, geo 4.'
+    """
     top = sorted(values.items(), key=lambda item: -item[1])[:3]
     said = ", ".join(f"{charts.shorten(name)} {count:,}" for name, count in top)
-    return f"{what}: {len(values):,} bars; the longest are {said}."
+    return f"{what}: {len(values):,} bar{'' if len(values) == 1 else 's'}; the longest {'is' if len(top) == 1 else 'are'} {said}."
 
 
-def show_label_counts(counts: Mapping[str, int], labels: Sequence[str], n_outside: int | None) -> None:
-    """Entities by label; `n_outside` = tokens outside every entity, drawn as a grey bar where given."""
-    values = dict(counts) if n_outside is None else {"O": n_outside, **counts}
-    total = sum(counts.values())
-    table = {
-        "label": list(counts),
-        "meaning": [label_words(label) for label in counts],
-        "entities": list(counts.values()),
-        "share of entities": [widgets.percent(count / total) for count in counts.values()],
-    }
-    alt = _alt("Entities by label", values)
-    _bars(values, label_colours(labels), key="explore_labels", alt=alt, table=table, x="entities")
-
-
-def show_tag_counts(counts: Mapping[str, int], labels: Sequence[str], n_tokens: int) -> None:
-    """Tokens by tag, in the colour of the tag's label; shares are of all tokens."""
+def tag_colours(tags: Sequence[str], labels: Sequence[str]) -> dict:
+    """Every tag in the colour of its label; O in none."""
     colours = label_colours(labels)
-    by_tag = {tag: colours[split_tag(tag)[1]] for tag in counts if split_tag(tag)[1] in colours}
-    table = {
-        "tag": list(counts),
-        "tokens": list(counts.values()),
-        "share of all tokens": [widgets.percent(count / n_tokens) for count in counts.values()],
+    return {tag: colours[split_tag(tag)[1]] for tag in tags if split_tag(tag)[1] in colours}
+
+
+def stacked_bars(
+    names: Sequence[str],
+    parts: Mapping[str, Sequence[float]],
+    looks: Mapping,
+    *,
+    x: str,
+    words: Mapping[str, Sequence[str]] | None = None,
+):
+    """A horizontal bar for every name, made of `parts` (name of the part -> a length for every bar).
+
+    `looks` = part -> Colour, or the name of a colour; `words` = part -> what is said of every bar.
+    """
+    from plotly.graph_objects import Bar
+
+    figure = charts.new_figure(x=x, height=110 + 30 * len(names))
+    places = list(range(len(names)))
+    for part, lengths in parts.items():
+        said = charts.literal(part[:60])
+        figure.add_trace(
+            Bar(
+                x=list(lengths),
+                y=places,
+                orientation="h",
+                marker=marker_of(looks.get(part)),
+                customdata=[
+                    f"{charts.literal(charts.shorten(name, 80))}, {said}: {words[part][place] if words else format(length, ',')}"
+                    for place, (name, length) in enumerate(zip(names, lengths, strict=True))
+                ],
+                hovertemplate="%{customdata}<extra></extra>",
+                showlegend=False,
+            )
+        )
+    for part in parts:  # the legend's own squares: those of the bars would be outlined where a bar is chosen
+        name = charts.literal(charts.shorten(part))
+        figure.add_trace(Bar(x=[None], y=[None], name=name, marker=marker_of(looks.get(part)), hoverinfo="skip"))
+    ticks = {"tickvals": places, "ticktext": [charts.literal(charts.shorten(name)) for name in names]}
+    figure.update_yaxes(autorange="reversed", title="", showgrid=False, fixedrange=True, **ticks)
+    figure.update_xaxes(fixedrange=True, rangemode="tozero")
+    figure.update_layout(barmode="stack", legend={"traceorder": "normal", "itemclick": False}, margin={"t": 64})
+    return figure
+
+
+def marker_of(look) -> dict:
+    """A bar in its label's colour and pattern; grey where it has none."""
+    if look is None or isinstance(look, str):
+        return {"color": look or charts.floor()}
+    return {
+        "color": look.ground,
+        "line": {"color": look.border, "width": 1},
+        "pattern": {"shape": _PATTERNS[look.pattern], "fgcolor": "#ffffff", "fillmode": "overlay"},
     }
-    _bars(counts, by_tag, key="explore_tags", alt=_alt("Tokens by tag", counts), table=table, x="tokens")
 
 
-def show_mentions(found: Sequence[tuple[str, int]], label: str, labels: Sequence[str]) -> None:
-    """The most frequent mentions of one label, in its colour."""
-    values = dict(found)
-    colour = label_colours(labels)[label]
-    table = {"mention": list(values), "times": list(values.values())}
-    alt = _alt(f"Most frequent mentions of {charts.shorten(label)}", values)
-    _bars(values, dict.fromkeys(values, colour), key="explore_mentions", alt=alt, table=table, x="times")
+def share_lines(x: Sequence[int], lines: Mapping[str, Sequence[float]], *, title: str, at: int):
+    """Shares (0-1) as a threshold moves, one line a part, and where the threshold stands now."""
+    figure = charts.new_figure(x=title, y="unknown tokens", height=340, is_percent=True)
+    looks = ((charts.accent(), "solid"), (charts.second(), "dash"), (charts.floor(), "dot"))
+    for (name, shares), (colour, dash) in zip(lines.items(), looks, strict=False):
+        figure.add_scatter(
+            x=list(x),
+            y=list(shares),
+            name=name,
+            mode="lines+markers",
+            line={"color": colour, "dash": dash, "width": 2},
+            hovertemplate=f"{name}, threshold %{{x}}: %{{y:.1%}}<extra></extra>",
+        )
+    _line(figure, at, f"threshold {at}", charts.second(), "solid", side="left" if at > max(x) / 2 else "right")
+    figure.update_xaxes(
+        range=[min(x) - 0.5, max(x) + 0.5], tickvals=[place for place in x if place == 1 or place % 5 == 0]
+    )
+    figure.update_yaxes(rangemode="tozero")
+    return figure
+
+
+def overlaid_lengths(first: Mapping[int, int], second: Mapping[int, int], names: tuple[str, str]):
+    """Two histograms of sentence lengths, each as the share of its own sentences, so that sizes do not matter."""
+    last = max(*first, *second)
+    width = max(2, -(-last // 60))
+    figure = charts.new_figure(x="sentence length in tokens", y="share of sentences", height=320, is_percent=True)
+    for histogram, name, colour, dash in zip(
+        (first, second), names, (charts.accent(), charts.second()), ("solid", "dash"), strict=True
+    ):
+        binned, total = bin_lengths(histogram, width), sum(histogram.values())
+        places = range(1, last + width, width)
+        figure.add_scatter(
+            x=[place + (width - 1) / 2 for place in places],
+            y=[binned.get(place, 0) / total for place in places],
+            name=charts.literal(charts.shorten(name)),
+            mode="lines",
+            line={"color": colour, "dash": dash, "width": 2, "shape": "hvh"},
+            customdata=[f"{place} to {place + width - 1}" for place in places],
+            hovertemplate="%{customdata} tokens: %{y:.1%}<extra></extra>",
+        )
+    figure.update_yaxes(rangemode="tozero")
+    return figure
+
+
+def paired_bars(names: Sequence[str], shares: Mapping[str, Sequence[float]]):
+    """Two bars for every label, one a corpus: shares (0-1)."""
+    figure = charts.new_figure(x="share of its entities", height=100 + 46 * len(names))
+    places = list(range(len(names)))
+    for (corpus, values), (colour, pattern) in zip(
+        shares.items(), ((charts.accent(), ""), (charts.second(), "/")), strict=True
+    ):
+        figure.add_bar(
+            x=list(values),
+            y=places,
+            orientation="h",
+            name=charts.literal(charts.shorten(corpus)),
+            marker={"color": colour, "pattern": {"shape": pattern, "fgcolor": charts.ground(), "fillmode": "overlay"}},
+            customdata=[charts.literal(charts.shorten(name, 80)) for name in names],
+            hovertemplate="%{customdata}: %{x:.1%}<extra></extra>",
+        )
+    ticks = {"tickvals": places, "ticktext": [charts.literal(charts.shorten(name)) for name in names]}
+    figure.update_yaxes(autorange="reversed", title="", showgrid=False, fixedrange=True, **ticks)
+    figure.update_xaxes(fixedrange=True, tickformat=".0%", rangemode="tozero")
+    figure.update_layout(barmode="group", legend={"traceorder": "normal"}, margin={"t": 40})
+    return figure
 
 
 # --- lengths --------------------------------------------------------------------------
@@ -88,11 +203,9 @@ def bin_lengths(histogram: Mapping[int, int], width: int) -> dict[int, int]:
     return binned
 
 
-def show_lengths(histogram: Mapping[int, int], summary: Mapping[str, float], cut: LengthCut) -> int | None:
-    """Sentences by length, the mean, and the line behind which tokens are cut off; return the length dragged to."""
+def length_figure(binned: Mapping[int, int], width: int, summary: Mapping[str, float], cut: LengthCut):
+    """Sentences by length, the mean, and the line behind which tokens are cut off."""
     last = max(int(summary["max"]), cut.max_length)
-    width = -(-last // MOST_BINS)
-    binned = bin_lengths(histogram, width)
     is_cut = [first + width - 1 > cut.max_length for first in binned]
     spans = [f"{first}" if width == 1 else f"{first} to {first + width - 1}" for first in binned]
     figure = charts.new_figure(x="sentence length in tokens", y="sentences", height=340)
@@ -108,18 +221,33 @@ def show_lengths(histogram: Mapping[int, int], summary: Mapping[str, float], cut
     _line(figure, mean, f"mean {mean:.1f}", charts.floor(), "dot", side="above")
     side = "left" if line > 0.6 * last else "right"
     _line(figure, line, f"max length {cut.max_length}", charts.second(), "solid", side=side)
-    figure.update_layout(margin={"t": 32}, bargap=0)
-    figure.update_xaxes(range=[0, 1.02 * last + 1])
-    figure.update_yaxes(tickformat=",d", range=[0, 1.25 * max(binned.values(), default=1)])  # room for the names
-    alt = (
-        f"Sentence lengths from {summary['min']} to {summary['max']} tokens, mean {mean:.1f}, half of them up to "
-        f"{summary['median']:.0f}. The line stands at {cut.max_length}: {cut.n_cut_sentences:,} sentences are longer."
+    highest = max(binned.values(), default=1)
+    figure.update_layout(margin={"t": 32}, bargap=0, hovermode="x")  # the whole column can be clicked
+    figure.update_xaxes(range=[0, 1.02 * last + 1], fixedrange=True)
+    figure.update_yaxes(range=[0, 1.25 * highest], fixedrange=True)  # room for the names
+    whole_numbers(figure.update_yaxes, highest)
+    return figure
+
+
+def bin_width(summary: Mapping[str, float], cut: LengthCut) -> int:
+    """How many lengths stand together in one bar, so that a bar is wide enough to be seen."""
+    return -(-max(int(summary["max"]), cut.max_length) // MOST_BINS)
+
+
+def length_words(summary: Mapping[str, float], cut: LengthCut) -> str:
+    """The histogram in words."""
+    return (
+        f"Sentence lengths from {summary['min']} to {summary['max']} tokens, mean {summary['mean']:.1f}, half of them "
+        f"up to {summary['median']:.0f}. The line stands at {cut.max_length}: {cut.n_cut_sentences:,} sentences are longer."
     )
+
+
+def draw_line(figure, *, key: str, alt: str, last: int) -> int | None:
+    """Draw the histogram so that a drag across it moves the line; return the length dragged to."""
     figure.update_layout(dragmode="select", selectdirection="h")
     figure.update_layout(newselection={"line": {"color": charts.second(), "width": 1, "dash": "dot"}})
     figure.update_traces(selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}})
-    options = {"on_select": "rerun", "selection_mode": "box"}
-    chosen = charts.show(figure, key="explore_lengths", alt=alt, **options)  # its table stands below the slider
+    chosen = charts.show(figure, key=key, alt=alt, on_select="rerun", selection_mode="box")
     return dragged_to(chosen["selection"], last) if chosen else None
 
 
@@ -131,12 +259,6 @@ def dragged_to(selection: Mapping, last: int) -> int | None:
     """
     boxes = selection.get("box")
     return min(max(int(max(boxes[0]["x"])), 1), last) if boxes else None
-
-
-def show_length_table(histogram: Mapping[int, int]) -> None:
-    """The histogram's numbers, folded."""
-    with st.expander("The chart as a table"):
-        st.dataframe({"tokens": list(histogram), "sentences": list(histogram.values())}, hide_index=True)
 
 
 def _line(figure, x: float, name: str, colour: str, dash: str, *, side: str) -> None:

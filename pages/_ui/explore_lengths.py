@@ -1,4 +1,5 @@
-"""Explore's section on sentence lengths: the histogram, the line that cuts it, and what padding does to accuracy.
+"""Explore's section on sentence lengths: the histogram, the line that cuts it, what padding does to accuracy,
+and the sentences behind every bar.
 
 A fragment: moving the line draws this section alone. Slider and number say the same: when one is moved, the other is
 made anew (a new key) with the value chosen, because only `session` may write into a widget.
@@ -12,10 +13,12 @@ import streamlit as st
 
 from ner_core.data.statistics import LengthCut, length_cut, length_histogram, length_summary
 from ner_core.records import Corpus
-from pages._ui import charts_explore, explore_numbers, session, widgets
+from pages._ui import charts_explore, explore_found, explore_numbers, session, widgets
+from pages._ui.explore_found import Picker
 
 TUTORIAL_LENGTH = 50
 LENGTH_HELP = "The tutorials pad to 50, to the longest sentence (104 in GMB), or to 140."
+HANDS = ("A click shows the sentences", "A drag moves the line")
 LONGEST_SHOWN = 150  # the line can be moved this far, even where all sentences are shorter
 
 
@@ -26,19 +29,65 @@ def show(corpus_id: str, corpus: Corpus) -> None:
     summary = length_summary(lengths)
     st.markdown(
         "A network reads its sentences as a rectangle: longer ones are cut, shorter ones are filled with padding. "
-        "**Move the line** and see what that does: drag across the chart to where it shall stand, or use the slider."
+        "**Move the line** and see what that does."
     )
     drawing = st.container()
     max_length = choose_length(corpus_id, summary)
     cut, whole = length_cut(lengths, max_length), length_cut(lengths, None)
     histogram = length_histogram(lengths)
+    width = charts_explore.bin_width(summary, cut)
+    binned = charts_explore.bin_lengths(histogram, width)
+    most = max(binned, key=binned.get)
+    picker = Picker(
+        f"explore_length_chosen_{corpus_id}_{width}",
+        "Show the sentences of",
+        list(binned),
+        words=lambda first: length_in_words(first, width),
+        first=most,
+    )
     with drawing:
-        dragged = charts_explore.show_lengths(histogram, summary, cut)
-    if follow_drag(corpus_id, dragged):
-        st.rerun(scope="fragment")
+        draw(corpus_id, picker, binned, width, summary, cut)
     show_cut(cut, len(corpus.sentences), whole)
-    charts_explore.show_length_table(histogram)
-    widgets.code_shown("data.statistics:measure_lengths", "data.statistics:length_cut")
+    left, right = st.columns(2, gap="large")
+    with left:
+        table = {"tokens": [span_in_words(first, width) for first in binned], "sentences": list(binned.values())}
+        picker.table(table, name="table")
+    with right:
+        first = picker.select()
+        if first is not None:
+            length = (first, first + width - 1)
+            rows = explore_numbers.answer(corpus_id, corpus, "rows_with", length=length)
+            explore_found.show_sentences(corpus, rows, key=f"{picker.key}_{first}")
+    widgets.code_shown("data.statistics:measure_lengths", "data.statistics:length_cut", "data.mentions:rows_with")
+
+
+def draw(corpus_id: str, picker: Picker, binned: dict, width: int, summary: dict, cut: LengthCut) -> None:
+    """The histogram; a click on a bar shows its sentences, or a drag moves the line, as the person wants it."""
+    hand = explore_found.choose_view("On the chart", HANDS, key="explore_lengths_hand")
+    figure = charts_explore.length_figure(binned, width, summary, cut)
+    alt = charts_explore.length_words(summary, cut)
+    if hand == HANDS[0]:
+        picker.chart(figure, [list(binned)], name="chart", alt=alt)
+        return
+    last = max(int(summary["max"]), cut.max_length)
+    if follow_drag(corpus_id, charts_explore.draw_line(figure, key="explore_lengths", alt=alt, last=last)):
+        st.rerun(scope="fragment")
+
+
+def span_in_words(first: int, width: int) -> str:
+    """
+    >>> span_in_words(7, 1), span_in_words(11, 5)
+    ('7', '11 to 15')
+    """
+    return f"{first:,}" if width == 1 else f"{first:,} to {first + width - 1:,}"
+
+
+def length_in_words(first: int, width: int) -> str:
+    """
+    >>> length_in_words(1, 1), length_in_words(11, 5)
+    ('1 token', '11 to 15 tokens')
+    """
+    return f"{span_in_words(first, width)} token{'s' * (first + width > 2)}"
 
 
 def choose_length(corpus_id: str, summary: dict) -> int:

@@ -8,12 +8,12 @@ from ner_core.data.tags import spans_to_tags
 from ner_core.records import Corpus
 from ner_core.show.highlight import label_words
 from pages._ui import explore_numbers, widgets
+from pages._ui.explore_found import COUNT
 
 FIRST_ROWS = 5  # sentences
 FIRST_TOKENS = 60
 MOST_COLOURS = 24
 SMALL = {"sentence": st.column_config.NumberColumn(width="small")}
-COUNT = st.column_config.NumberColumn(format="localized")
 # How the eight labels of GMB are used there; other labels are explained by their mentions.
 MEANINGS = {
     "geo": "Places: cities, countries, rivers, regions, where the place itself is meant.",
@@ -46,7 +46,7 @@ def show(corpus_id: str, corpus: Corpus) -> None:
     with left:
         show_first_rows(corpus)
     with right:
-        show_parts(corpus, counts)
+        show_parts(corpus_id, corpus, counts)
     show_labels(corpus_id, corpus, counts["entities"])
     widgets.code_shown("data.corpus:load_corpus", "data.corpus:split_corpus", "data.statistics:corpus_counts")
 
@@ -65,7 +65,7 @@ def show_first_rows(corpus: Corpus) -> None:
     )
 
 
-def show_parts(corpus: Corpus, counts: dict) -> None:
+def show_parts(corpus_id: str, corpus: Corpus, counts: dict) -> None:
     """How the sentences are dealt, and whether any stands on two sides."""
     st.subheader("Parts", anchor=False)
     parts = counts["parts"]
@@ -81,17 +81,18 @@ def show_parts(corpus: Corpus, counts: dict) -> None:
         column_config=dict.fromkeys(("sentences", "tokens", "entities"), COUNT),
     )
     leaks = [
-        f"**{n:,} of {parts[part]['sentences']:,}** {part} sentences stand word for word in train: "
+        f"**{leak.n_leaked:,} of {leak.n_sentences:,}** {part} sentences stand word for word in train: "
         "a tagger that remembers them looks better than it is."
-        for part, n in counts["leak"].items()
-        if n
+        for part, leak in explore_numbers.answer(corpus_id, corpus, "leakage").items()
+        if leak.n_leaked
     ]
-    repeats = counts["duplicates"]
+    repeats = explore_numbers.answer(corpus_id, corpus, "repeated_sentences")
     lines = [f"How it was split: {widgets.plain(corpus.split or 'not said')}."]
     lines += leaks or ["No sentence of dev or test stands word for word in train."]
-    if repeats["repeated"]:
+    if repeats:
+        n_conflicting = sum(one.is_conflicting for one in repeats)
         lines.append(
-            f"{repeats['repeated']:,} sentences repeat another one; {repeats['conflicting']:,} are marked in more than one way."
+            f"{len(repeats):,} sentences stand here more than once; {n_conflicting:,} are marked in more than one way."
         )
     st.markdown("\n".join(f"- {line}" for line in lines))
 
@@ -102,10 +103,10 @@ def show_labels(corpus_id: str, corpus: Corpus, counts: dict[str, int]) -> None:
     if not counts:
         st.info("No entity is marked in this corpus: every tag is O. A tagger can learn nothing from it.")
         return
-    frequent = explore_numbers.mentions(corpus_id, corpus)
+    frequent = explore_numbers.answer(corpus_id, corpus, "mentions_by_label")
     known = {label.lower() for label in corpus.labels} <= MEANINGS.keys()
     meanings = {label: MEANINGS[label.lower()] if known else meaning_of(label) for label in counts}
-    examples = {label: ", ".join(mention for mention, _ in frequent[label][:3]) for label in counts}
+    examples = {label: ", ".join(one.surface for one in frequent[label][:3]) for label in counts}
     if len(counts) <= MOST_COLOURS:
         widgets.legend(corpus.labels, counts)
         lines = (

@@ -5,15 +5,16 @@ from __future__ import annotations
 import streamlit as st
 
 from ner_core.records import Corpus
-from pages._ui import explore_numbers, widgets
-from pages._ui.explore_labels import choose_label
+from pages._ui import explore_found, explore_numbers, widgets
 
 PER_PAGE = 10
 ANY = ""  # no label is empty
 
 
+@st.fragment
 def show(corpus_id: str, corpus: Corpus) -> None:
     """Search, and read ten at a time with their entities highlighted."""
+    st.markdown("No number replaces reading: read some sentences, and ask of each whether you would have marked it so.")
     left, right = st.columns([3, 2])
     query = left.text_input(
         "Search", placeholder="a word or several", max_chars=200, key="explore_query", persist_state="session"
@@ -28,49 +29,13 @@ def show(corpus_id: str, corpus: Corpus) -> None:
     )
     label = ANY
     if corpus.labels:
-        label = choose_label("With an entity of", [ANY, *corpus.labels], key=f"explore_label_{corpus_id}")
+        label = explore_found.pills_or_list(
+            "With an entity of", [ANY, *corpus.labels], key=f"explore_label_{corpus_id}", empty="any label"
+        )
     rows = explore_numbers.found_rows(corpus_id, corpus, part, query, label or None)
-    if not rows:
-        st.info("No sentence holds that. Search for less, or choose another part or label.")
+    if rows:
+        key = f"explore_sentences_{corpus_id}_{part}_{label}_{query}"
+        explore_found.show_sentences(corpus, rows, key=key, per_page=PER_PAGE)
     else:
-        show_page(corpus, part, rows, key=f"explore_page_{corpus_id}_{part}_{label}_{query}")
+        st.info("No sentence holds that. Search for less, or choose another part or label.")
     widgets.code_shown("data.statistics:search_sentences", "show.highlight:to_html")
-
-
-def show_page(corpus: Corpus, part: str, rows: list[int], *, key: str) -> None:
-    """Ten of the sentences found, and the pages."""
-    above = st.container()
-    n_pages = -(-len(rows) // PER_PAGE)
-    page = 1
-    body = st.container()
-    if n_pages > 1:
-        page = st.pagination(n_pages, key=key)
-    first = (page - 1) * PER_PAGE
-    shown = rows[first : first + PER_PAGE]
-    above.caption(
-        f"{len(rows):,} sentence{'' if len(rows) == 1 else 's'} found; {first + 1:,} to {first + len(shown):,} shown."
-    )
-    sentences = corpus.part(part)
-    with body:
-        for row in shown:
-            sentence = sentences[row]
-            meta = [widgets.plain(f"{name} {value}") for name, value in sentence.meta]
-            about = " · ".join([*place_of(corpus, part, row), *meta])
-            with st.container(gap=None):
-                st.caption(about)
-                widgets.entity_html(sentence, labels=corpus.labels, max_characters=2_000)
-
-
-def place_of(corpus: Corpus, part: str, row: int) -> tuple[str, str]:
-    """Say which sentence of the file this is, and in which part it stands.
-
-    >>> one, two = Corpus("c", (1,), (), (2,), (), order=(1, 0)), Corpus("c", (1,), (2,), (), ())
-    >>> place_of(one, "test", 0), place_of(two, "all", 1)
-    (('sentence 1', 'test'), ('sentence 1', 'dev'))
-    """
-    first = {"train": 0, "all": 0, "dev": len(corpus.train), "test": len(corpus.train) + len(corpus.dev)}
-    overall = first[part] + row
-    if part == "all":
-        part = "train" if overall < first["dev"] else "dev" if overall < first["test"] else "test"
-    place = corpus.order[overall] if len(corpus.order) == len(corpus.sentences) else overall - first[part]
-    return f"sentence {place + 1:,}", part

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from ner_core.records import Corpus, Tagger, UploadError, percent
+from ner_core.training import people
 from pages._ui import session
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ UPLOAD_HELP = (
 )
 
 
+NO_CORPUS = "The corpus in this address is not stored here, or not yours: upload its file again."
+
+
 class NotThere(LookupError):
     """A corpus or model that was asked for cannot be opened: what, and what to do."""
 
@@ -43,7 +47,17 @@ class NotThere(LookupError):
 
 def corpora() -> dict[str, str]:
     """What this session may choose: id -> name. Uploads of other sessions are not listed."""
-    return {session.DEFAULT_CORPUS: "Newsroom (ships with NER Lab)", **session.uploads()}
+    from ner_core.data.catalogue import entries, missing
+
+    fetched = {entry.name: f"{entry.title} (public corpus)" for entry in entries() if not missing(entry, cache())}
+    return {session.DEFAULT_CORPUS: "Newsroom (ships with NER Lab)", **fetched, **session.uploads()}
+
+
+def cache() -> Path:
+    """The folder that holds public corpora, fetched or got by hand."""
+    from ner_core.training.runs import home
+
+    return home() / "corpora"
 
 
 def corpus_name(found: Corpus) -> str:
@@ -53,31 +67,54 @@ def corpus_name(found: Corpus) -> str:
 
 def corpus(corpus_id: str) -> Corpus:
     """The corpus called `corpus_id`; raises NotThere where its file is gone or was never here."""
+    from ner_core.data.catalogue import is_entry
+
+    if is_entry(corpus_id):
+        return _corpus(corpus_id, files=_files_of(corpus_id))
+    if corpus_id == session.DEFAULT_CORPUS:
+        return _corpus(corpus_id)
+    if corpus_id not in session.uploads() and people.is_owned(corpus_id):
+        raise NotThere(NO_CORPUS)
     found = _corpus(corpus_id)
-    if corpus_id != session.DEFAULT_CORPUS:
-        session.uploads().setdefault(corpus_id, found.name)
+    session.uploads().setdefault(corpus_id, found.name)
     return found
 
 
-def store_upload(files: dict[str, tuple[str, bytes]]) -> tuple[str, Corpus]:
+def store_upload(files: dict[str, tuple[str, bytes]], form: str | None = None) -> tuple[str, Corpus]:
     """Read uploaded files and keep them where training finds them; return the corpus' id and the corpus.
 
     `files` is part -> (file name, content); "train" is the whole corpus where it stands alone, "dev" and
-    "test" are given parts. Raises UploadError, and then nothing is kept; OSError where it cannot be kept.
+    "test" are given parts; `form` is the form the person chose, None where the content decides. Raises UploadError,
+    and then nothing is kept; OSError where it cannot be kept.
     """
     from ner_core.data.corpus import load_corpus
     from ner_core.training.runs import store_corpus
 
     given = {part: file for part, file in files.items() if part != "train"}
-    found = load_corpus(files["train"], **given)
-    corpus_id = store_corpus(*files["train"], **given)
+    found = load_corpus(files["train"], format=form, **given)
+    corpus_id = store_corpus(*files["train"], form=form, **given)
+    people.add_upload(session.owner(), corpus_id, found.name)
     session.uploads()[corpus_id] = found.name
     return corpus_id, _corpus(corpus_id, found)
 
 
-@st.cache_resource(max_entries=4, show_spinner="Reading the corpus")
-def _corpus(corpus_id: str, _found: Corpus | None = None) -> Corpus:
+def forget_upload(corpus_id: str) -> None:
+    """Take an upload off this person's list; what nobody else has is deleted and leaves the memory too."""
+    session.uploads().pop(corpus_id, None)
+    if people.forget_upload(session.owner(), corpus_id):
+        forget_corpora([corpus_id])
+
+
+def forget_corpora(corpus_ids: Iterable[str]) -> None:
+    """Drop deleted corpora from the memory of the server."""
+    for corpus_id in corpus_ids:
+        _corpus.clear(corpus_id)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the corpus", show_time=True)
+def _corpus(corpus_id: str, _found: Corpus | None = None, files: str = "") -> Corpus:
     from ner_core.data.corpus import load_corpus
+    from ner_core.data.download import FetchError
     from ner_core.training.runs import RunError, load_stored_corpus
 
     if _found is not None:
@@ -86,8 +123,18 @@ def _corpus(corpus_id: str, _found: Corpus | None = None) -> Corpus:
         return load_corpus()
     try:
         return load_stored_corpus(corpus_id)
+    except FetchError as problem:
+        raise NotThere(str(problem)) from None
     except (RunError, UploadError, OSError):
-        raise NotThere("The corpus in this address is not stored here: upload its file again.") from None
+        raise NotThere(NO_CORPUS) from None
+
+
+def _files_of(name: str) -> str:
+    """What a public corpus is made of here: another list of files, or a missing one, is read anew."""
+    from ner_core.data.catalogue import find, missing
+
+    entry = find(name)
+    return " ".join(file.sha256 for file in entry.files if file not in missing(entry, cache()))
 
 
 # --- models --------------------------------------------------------------------------------
@@ -97,7 +144,7 @@ def _corpus(corpus_id: str, _found: Corpus | None = None) -> Corpus:
 class Model:
     """One model to choose: `id` stands in the URL, `caption` says what it was trained on and how good it is.
 
-    `saved` changes whenever another tagger is stored in its folder.
+    `saved` changes whenever another tagger is stored in its folder. `owner` is whose it is ("" = everybody's).
     """
 
     id: str
@@ -106,20 +153,32 @@ class Model:
     folder: Path
     is_shipped: bool
     saved: float = 0.0
+    owner: str = ""
 
 
 def models() -> list[Model]:
-    """Models that can be used: those that ship, `news` first, then those kept and those trained here, newest first."""
+    """Models that can be used: those that ship, `news` first, then those kept and those trained here, newest first.
+
+    Of other people's, only those of runs they share, and the one of a run whose link is open.
+    """
     from ner_core.training.runs import model_roots
 
     shipped, kept, run = model_roots()
     shipped_first = sorted(_listed(shipped, "", _stamp(shipped)), key=lambda model: (model.id != "news", model.id))
-    return [*shipped_first, *_listed(kept, "kept:", _stamp(kept)), *_listed(run, "run:", _stamp(run))]
+    others = [*_listed(kept, "kept:", _stamp(kept)), *_listed(run, "run:", _stamp(run))]
+    return [*shipped_first, *filter(_is_open_to_me, others)]
+
+
+def _is_open_to_me(model: Model) -> bool:
+    if model.owner in ("", session.owner()) or session.is_teacher():
+        return True
+    is_of_run = model.id.startswith("run:")
+    return is_of_run and (model.id == session.model_id() or (model.folder.parent / "shared").exists())
 
 
 def _stamp(root: Path) -> tuple:
     """What changes when a model or a run is stored, renamed or deleted: cheap beside reading all cards."""
-    names = ("MANIFEST.json", "best/MANIFEST.json", "name.json")
+    names = ("MANIFEST.json", "best/MANIFEST.json", "name.json", "owner")
     try:
         folders = sorted(entry.path for entry in os.scandir(root) if entry.is_dir())
     except OSError:
@@ -150,7 +209,7 @@ def model(model_id: str | None) -> Model | None:
 
 def tagger(chosen: Model) -> Tagger:
     """Open a model, once for all sessions; raises NotThere, saying why it cannot be opened."""
-    from ner_core.tagger.store import MANIFEST
+    from ner_core.tagger.archive import MANIFEST
 
     try:
         return _tagger(chosen.folder, (chosen.folder / MANIFEST).stat().st_mtime_ns)
@@ -177,7 +236,26 @@ def _to_model(info: ModelInfo, kind: str) -> Model:
         folder=info.folder,
         is_shipped=not kind,
         saved=info.saved,
+        owner=_owner(folder, kind),
     )
+
+
+def _owner(folder: Path, kind: str) -> str:
+    """Whose model it is: of a run as its settings say, of a kept one as stands beside it; "" is everybody's."""
+    from ner_core.training.runs import RunError, open_run
+
+    try:
+        if kind == "run:":
+            return open_run(folder).config.owner
+        return (folder / "owner").read_text().strip() if kind == "kept:" else ""
+    except (RunError, OSError, ValueError):
+        return ""
+
+
+def sign_model(folder: Path) -> None:
+    """Note whose model has just been kept; what the teacher keeps is everybody's."""
+    if not session.is_teacher():
+        (folder / "owner").write_text(session.owner())
 
 
 def _score(info: ModelInfo) -> str:

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from pages._ui import session
+
 # file name (= url path) -> title in the navigation
 TITLES = {
     "home": "Home",
@@ -20,7 +22,9 @@ TITLES = {
     "runs": "Runs",
     "evaluate": "Evaluate",
     "try_it": "Try",
+    "teach": "Teach",
 }
+HIDDEN = ("teach",)  # from everybody but the teacher, who opens it by its address the first time
 
 _is_declared = False
 
@@ -45,12 +49,16 @@ def link(name: str, label: str | None = None, *, help: str | None = None) -> Non
     st.page_link(_page(name), label=label or TITLES[name], help=help)
 
 
-def go(name: str) -> None:
-    """Leave for the page called `name` at once (from a button, never from a callback)."""
-    st.switch_page(_page(name))
+def go(name: str, query: dict[str, str] | None = None) -> None:
+    """Leave for the page called `name`, with `query` in its URL, at once (from a button, never from a callback)."""
+    st.switch_page(_page(name), query_params=query)
 
 
 def _page(name: str) -> st.Page:
     return st.Page(
-        f"pages/{name}.py", title=TITLES[name], url_path=None if name == "home" else name, default=name == "home"
+        f"pages/{name}.py",
+        title=TITLES[name],
+        url_path=None if name == "home" else name,
+        default=name == "home",
+        visibility="hidden" if name in HIDDEN and not session.is_teacher() else "visible",
     )

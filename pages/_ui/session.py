@@ -13,10 +13,15 @@ does: only a link the person has copied holds one (`?text=`), and the first chan
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import streamlit as st
 
+from ner_core.training.classroom import is_class, is_proof
+from ner_core.training.people import Person, is_key, new_key, owner_of, read_person
+
+COOKIE = "ner_lab_me"  # holds the person's key in their browser
 DEFAULT_CORPUS = "newsroom"
 DEFAULT_TEXT = "Ada Lovelace lives in London."
 _IN_URL = ("corpus", "model", "run")
@@ -30,6 +35,7 @@ def begin() -> None:
             st.session_state[f"chosen_{name}"] = st.query_params[name]
         elif st.session_state.get(f"chosen_{name}"):
             st.query_params[name] = st.session_state[f"chosen_{name}"]
+    me()
     linked = st.query_params.get("text")
     if linked is not None and linked != st.session_state.get("linked_text"):
         st.session_state["linked_text"] = linked
@@ -64,6 +70,19 @@ def run_id() -> str | None:
 def choose_run(chosen: str | None) -> None:
     """Look at this training run from now on."""
     _choose("run", chosen)
+
+
+def compared() -> list[str]:
+    """The runs that are compared on Runs, the reference first; none where the list is shown. The URL alone says it."""
+    return [run for run in st.query_params.get("runs", "").split(",") if run]
+
+
+def compare(run_ids: Iterable[str]) -> None:
+    """Compare these runs (`?runs=a,b,c`), or none (also as `on_click=`)."""
+    if joined := ",".join(dict.fromkeys(run_ids)):
+        st.query_params["runs"] = joined
+    elif "runs" in st.query_params:
+        del st.query_params["runs"]
 
 
 def text() -> str:
@@ -101,10 +120,7 @@ def take_text(key: str) -> None:
 
 def link_with_text(shared: str) -> str:
     """The address of the Try page that opens with this text (and, where chosen, this model)."""
-    here = urlsplit(st.context.url or "http://127.0.0.1:8501/")
-    query = {"text": shared} | ({"model": model_id()} if model_id() else {})
-    folder = here.path.rpartition("/")[0]
-    return urlunsplit((here.scheme, here.netloc, f"{folder}/try_it", urlencode(query), ""))
+    return address("try_it", text=shared, **({"model": model_id()} if model_id() else {}))
 
 
 def theme() -> str:
@@ -113,8 +129,97 @@ def theme() -> str:
 
 
 def uploads() -> dict[str, str]:
-    """The corpora this session has uploaded or opened by link: id -> name. Others' uploads are never listed."""
-    return st.session_state.setdefault("uploads", {})
+    """The corpora this person has uploaded, and old ones opened by link: id -> name. Others' uploads are never listed."""
+    if "uploads" not in st.session_state:
+        st.session_state["uploads"] = dict(read_person(owner()).uploads)
+    return st.session_state["uploads"]
+
+
+# --- who is here ----------------------------------------------------------------------------
+
+
+def me() -> str:
+    """The key of the person: of a personal link (`?me=`), which leaves the URL at once, of the cookie, or a new one.
+
+    A link does not make somebody else of a person of whom something is stored here: it is only offered (`offered`).
+    """
+    if "me" not in st.session_state:
+        kept = _cookie()
+        st.session_state["me"] = kept if is_key(kept) else new_key()
+    linked = st.query_params.get("me")
+    if linked is not None:
+        del st.query_params["me"]
+        if is_key(linked) and linked != st.session_state["me"]:
+            if read_person(owner_of(st.session_state["me"])) == Person():
+                become(linked)
+            else:
+                st.session_state["offered_me"] = linked
+    return st.session_state["me"]
+
+
+def _cookie() -> str | None:
+    return st.context.cookies.get(COOKIE)
+
+
+def offered() -> str | None:
+    """The key of a personal link that was opened by somebody else, until it is taken or refused."""
+    return st.session_state.get("offered_me")
+
+
+def answer_offer(is_taken: bool) -> None:
+    """Become the person of the link, or stay who one is."""
+    key = st.session_state.pop("offered_me", None)
+    if is_taken and key:
+        become(key)
+
+
+def become(key: str) -> None:
+    """Be the person of this key from now on; what the session knew of another one is forgotten."""
+    if is_key(key) and key != st.session_state.get("me"):
+        st.session_state["me"] = key
+        st.session_state["is_key_wanted"] = True
+        st.session_state.pop("uploads", None)
+
+
+def forget_me() -> None:
+    """Be somebody new, with an empty session: after everything was deleted, nothing points to who was here."""
+    st.session_state.clear()
+    for name in _IN_URL:
+        if name in st.query_params:
+            del st.query_params[name]
+    become(new_key())
+
+
+def key_to_keep() -> tuple[str, bool] | None:
+    """The key that the browser's cookie lacks, and whether it takes the place of another one; None where all is well."""
+    if _cookie() == me():
+        return None
+    return me(), bool(st.session_state.get("is_key_wanted"))
+
+
+def owner() -> str:
+    """Under which name the person is stored; it may be shown, unlike the key."""
+    return owner_of(me())
+
+
+def is_teacher() -> bool:
+    """Tell whether this person has shown the teacher's key."""
+    return is_class() and is_proof(read_person(owner()).proof)
+
+
+def code_in_link() -> str:
+    """The class code of the address (`?code=`, from the QR code), which leaves the URL at once; "" where there is none."""
+    given = st.query_params.get("code", "")
+    if given:
+        del st.query_params["code"]
+    return given
+
+
+def address(path: str = "", **query: str) -> str:
+    """An address of this app, as the person's browser would open it."""
+    here = urlsplit(st.context.url or "http://127.0.0.1:8501/")
+    folder = here.path.rpartition("/")[0]
+    return urlunsplit((here.scheme, here.netloc, f"{folder}/{path}", urlencode(query), ""))
 
 
 def recall(name: str, default=None):

@@ -24,7 +24,7 @@ from ner_core.tagger.recipes import (
     suited,
 )
 from ner_core.training.runs import RunConfig
-from pages._ui import widgets
+from pages._ui import person, session, widgets
 
 MAX_PROBES = 5
 FORMS = {False: "As mended", True: "As published"}
@@ -36,7 +36,9 @@ PROBES = ("Ada Lovelace lives in London.", "On Monday the French president met A
 
 def choose_recipe() -> Recipe:
     """The recipe and, for a tutorial's, its form."""
-    name = st.selectbox("Recipe", RECIPE_NAMES, format_func=_title, key="train_recipe", persist_state="session")
+    name = st.selectbox(
+        "Recipe", RECIPE_NAMES, format_func=_title, key="train_recipe", persist_state="session", bind="query-params"
+    )
     if (name, True) not in RECIPES:
         return recipe(name)
     is_published = st.segmented_control(
@@ -47,6 +49,7 @@ def choose_recipe() -> Recipe:
         required=True,
         key="train_form",
         persist_state="session",
+        bind="query-params",
         help="As published: what the tutorial wrote, mistakes included. As mended: the same network, mistakes repaired.",
     )
     return recipe(name, published=bool(is_published))
@@ -127,6 +130,7 @@ def choose_settings(chosen: Recipe, corpus: Corpus) -> Settings:
             1,
             key="train_seed",
             persist_state="session",
+            bind="query-params",
             width=150,
             help="The same seed on the same machine repeats the run. Try others to see how much is chance.",
         )
@@ -140,6 +144,7 @@ def choose_settings(chosen: Recipe, corpus: Corpus) -> Settings:
             placeholder="none",
             key="train_minutes",
             persist_state="session",
+            bind="query-params",
             width=190,
             help="Training ends then, and the best epoch so far is kept. Empty: epochs alone decide.",
         )
@@ -151,20 +156,50 @@ def choose_settings(chosen: Recipe, corpus: Corpus) -> Settings:
     return Settings(resize(chosen, **changed), changed, int(seed), minutes and minutes * 60, _ask_probes(chosen))
 
 
+def address_of(config: RunConfig, corpus: Corpus) -> dict[str, str]:
+    """The form's part of the URL in which it asks for what `config` asked for; the probe sentences go into their box.
+
+    Raises InputError where there is no such recipe (any more).
+    """
+    chosen = recipe(config.recipe, published=config.is_published)
+    present, proposed = settings_of(chosen), settings_of(suited(chosen, corpus))
+    training = config.training or chosen.training
+    minutes = f"{max(0.1, training.seconds / 60):g}" if training.seconds else ""  # "" empties the box
+    asked = {"train_recipe": _title(chosen.name), "train_seed": str(training.seed), "train_minutes": minutes}
+    if (chosen.name, True) in RECIPES:
+        asked["train_form"] = FORMS[chosen.is_published]
+    for name, own in present.items():
+        low, high = _bounds(name, own)
+        asked[_key(chosen, name, proposed[name])] = f"{min(max(config.hyperparameters.get(name, own), low), high):g}"
+    if config.probes:
+        session.put(f"train_probes_{chosen.name}", "\n".join(config.probes))
+    return asked
+
+
+def _key(chosen: Recipe, name: str, proposed: float) -> str:
+    """The key of a hyperparameter's box, and its name in the URL."""
+    return f"train_{chosen.name}_{chosen.is_published}_{name}_{proposed:g}"
+
+
+def _bounds(name: str, present: float) -> tuple[float, float]:
+    return min(BOUNDS[name].low, present), max(BOUNDS[name].high, present)
+
+
 def _ask(chosen: Recipe, name: str, present: float, proposed: float) -> float:
     """One hyperparameter within its bounds, under a key of its own for each recipe."""
     more = f" On a corpus of this size {proposed:g} are proposed." if proposed != present else ""
     bound = BOUNDS[name]
     kind = int if bound.is_whole else float
-    low, high = min(bound.low, present), max(bound.high, present)
+    low, high = _bounds(name, present)
     digits = {"format": "%.5f", "step": 0.001} if name == "learning_rate" else {"format": "%.2f", "step": 0.05}
     return st.number_input(
         bound.words[0].upper() + bound.words[1:],
         kind(low),
         kind(high),
         kind(proposed),
-        key=f"train_{chosen.name}_{chosen.is_published}_{name}_{proposed:g}",
+        key=_key(chosen, name, proposed),
         persist_state="session",
+        bind="query-params",
         width=190,
         help=f"{bound.help} From {low:g} to {high:g}; this recipe has {present:g}.{more}",
         **({} if bound.is_whole else digits),
@@ -173,15 +208,18 @@ def _ask(chosen: Recipe, name: str, present: float, proposed: float) -> float:
 
 def _ask_probes(chosen: Recipe) -> tuple[str, ...]:
     """One to five sentences that are tagged afresh after every epoch."""
+    key = f"train_probes_{chosen.name}"
+    if session.look(key) is None:
+        session.put(key, "\n".join(chosen.samples or PROBES))
     typed = st.text_area(
         "Sentences to watch while it learns, one on each line",
-        "\n".join(chosen.samples or PROBES),
-        key=f"train_probes_{chosen.name}",
+        key=key,
         persist_state="session",
         height=90,
         max_chars=2_000,
         help=f"Up to {MAX_PROBES}. They are tagged after every epoch, and stored with the run until you delete it.",
     )
+    person.where_it_goes("probes")
     lines = [line.strip() for line in typed.splitlines() if line.strip()]
     if len(lines) > MAX_PROBES:
         st.caption(f"The first {MAX_PROBES} of {len(lines)} sentences are watched.")

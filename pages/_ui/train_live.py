@@ -10,8 +10,16 @@ import streamlit as st
 
 from ner_core.records import Prediction, Report, Span, Token
 from ner_core.training import jobs
-from ner_core.training.runs import ACTIVE_STATES, Run, RunError, delete_run, keep_model, read_run
-from pages._ui import charts_train, navigation, session, widgets
+from ner_core.training.runs import (
+    ACTIVE_STATES,
+    RESUMABLE_STATES,
+    Run,
+    RunError,
+    delete_run,
+    keep_model,
+    read_run,
+)
+from pages._ui import charts_train, loading, navigation, person, session, widgets
 from pages._ui.train_record import RunRecord
 from pages._ui.widgets import duration, number, percent, plain
 
@@ -60,6 +68,7 @@ def in_words(run: Run) -> str:
     """The run's settings in one line."""
     config = run.config
     parts = [f"Recipe {config.recipe}{' as published' if config.is_published else ''}", f"corpus {config.corpus_name}"]
+    parts += person.whose(run)
     if config.training:
         parts.append(f"seed {config.training.seed}")
     parts += [f"{name} {value:g}" for name, value in config.hyperparameters.items() if isinstance(value, int | float)]
@@ -92,7 +101,9 @@ def _show_state(run: Run, record: RunRecord, state: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container(width="stretch", gap="xsmall"):
             st.progress(record.progress, text=plain(_line(run, record, state)))
-        if state in ACTIVE_STATES:
+        if not person.may_manage(run):
+            person.watcher_buttons(run)
+        elif state in ACTIVE_STATES:
             st.button(
                 "Stop",
                 key="train_stop",
@@ -101,14 +112,16 @@ def _show_state(run: Run, record: RunRecord, state: str) -> None:
                 disabled=state == "stopping",
                 help="Ends after the current step; the best epoch so far is kept.",
             )
+        elif state in RESUMABLE_STATES:
+            resume_button(run, key="train_resume")
+    if record.resumed and state in ACTIVE_STATES:
+        st.caption(plain(record.resumed.message))
 
 
 def _line(run: Run, record: RunRecord, state: str) -> str:
     """What happens, how far it is, and how long still."""
     if state == "waiting":
-        before = jobs.place_in_queue(run.id)
-        ahead = f" {number(before)} before it." if before else " It is next."
-        return f"Waiting for its turn: other trainings use the machine.{ahead if before is not None else ''}"
+        return person.waiting_in_words(run.id)
     if not record.started and state in ("starting", "running"):
         return "Starting TensorFlow, about 5 s"
     if not record.step and state in ("starting", "running"):
@@ -158,7 +171,7 @@ def _show_curves(run: Run, record: RunRecord) -> None:
 
 def _show_probes(run: Run, record: RunRecord) -> None:
     """The sentences to watch, as the last epoch tags them."""
-    if not run.config.probes:
+    if person.show_own_probes(run, _labels(record)) or not run.config.probes:
         return
     if record.probes is None:
         st.markdown("**Your sentences**, after each epoch")
@@ -264,7 +277,8 @@ def _offer_next(run: Run) -> None:
         if st.button("Try it on a text", key="train_to_try"):
             use(run)
             navigation.go("try_it")
-        keep_box(run)
+        if person.may_manage(run):
+            keep_box(run)
 
 
 def use(run: Run) -> None:
@@ -280,6 +294,7 @@ def keep_box(run: Run) -> None:
         if st.button("Keep", type="primary", key=f"keep_now_{run.id}", disabled=not name.strip()):
             try:
                 kept = keep_model(run, name)
+                loading.sign_model(kept)
             except RunError as problem:
                 widgets.error_sentence(problem)
             else:
@@ -293,11 +308,34 @@ def keep_box(run: Run) -> None:
 def stop(run_id: str) -> None:
     """The callback of Stop; a run that was deleted on another screen is told, not raised."""
     try:
+        person.check_manages(run_id)
         jobs.stop_run(run_id)
     except RunError as problem:
         session.remember("runs_problem", str(problem))
     except OSError as problem:
         session.remember("runs_problem", widgets.cannot_write("The run cannot be told to stop", problem))
+
+
+def resume_button(run: Run, *, key: str) -> None:
+    """Let the training go on where it was broken off."""
+    st.button(
+        "Resume",
+        key=key,
+        on_click=resume,
+        args=(run.id,),
+        help="Goes on from its last checkpoint and ends as if it had never been broken off.",
+    )
+
+
+def resume(run_id: str) -> None:
+    """The callback of Resume; what stands in its way is told, not raised."""
+    try:
+        person.check_manages(run_id)
+        jobs.resume_run(run_id)
+    except (RunError, jobs.JobError) as problem:
+        session.remember("runs_problem", str(problem))
+    except OSError as problem:
+        session.remember("runs_problem", widgets.cannot_write("The run cannot be resumed", problem))
 
 
 def show_problem() -> None:
@@ -310,6 +348,7 @@ def show_problem() -> None:
 def remove(run_id: str) -> None:
     """The callback of Delete: the run is stopped, its folder removed, and nothing points to it any more."""
     try:
+        person.check_manages(run_id)
         delete_run(run_id)
     except RunError as problem:
         session.remember("runs_problem", str(problem))

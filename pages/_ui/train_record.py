@@ -24,6 +24,7 @@ from ner_core.records import (
     FloorsMeasured,
     ProbesTagged,
     RunEnded,
+    RunResumed,
     RunStarted,
     StepDone,
     TrainConfig,  # noqa: F401 (doctest)
@@ -45,6 +46,7 @@ class RunRecord:
     started: RunStarted | None = None
     floors: FloorsMeasured | None = None
     probes: ProbesTagged | None = None
+    resumed: RunResumed | None = None
     ended: RunEnded | None = None
     epochs: list[EpochDone] = field(default_factory=list)
     steps: list[int] = field(default_factory=list)
@@ -70,6 +72,8 @@ class RunRecord:
                 self.epochs.append(event)
             case RunStarted():
                 self.started = event
+            case RunResumed():
+                self._go_back(event)
             case FloorsMeasured():
                 self.floors = event
             case ProbesTagged():
@@ -89,12 +93,23 @@ class RunRecord:
             self._n_meant += 1
         self.smoothed.append(self._mean if self._n_meant else math.nan)
 
+    def _go_back(self, resumed: RunResumed) -> None:
+        """Forget what is done again: later steps and epochs, and the end."""
+        self.resumed, self.ended = resumed, None
+        self.epochs = [done for done in self.epochs if done.epoch <= resumed.epoch]
+        self.recent.clear()  # the speed is told anew
+        if self.probes and self.probes.epoch > resumed.epoch:
+            self.probes = None
+        n = sum(step <= resumed.step for step in self.steps)
+        del self.steps[n:], self.losses[n:], self.smoothed[n:]
+
     # --- how far
 
     @property
     def step(self) -> int:
         """Steps taken so far."""
-        return max(self.recent[-1].step if self.recent else 0, self.epochs[-1].step if self.epochs else 0)
+        told = [self.recent[-1].step] if self.recent else [self.resumed.step] if self.resumed else []
+        return max([*told, self.epochs[-1].step if self.epochs else 0])
 
     @property
     def epoch(self) -> int:
@@ -108,7 +123,7 @@ class RunRecord:
     @property
     def seconds(self) -> float:
         """Training time so far."""
-        last = [self.recent[-1].seconds] if self.recent else []
+        last = [self.recent[-1].seconds] if self.recent else [self.resumed.seconds] if self.resumed else []
         last += [self.epochs[-1].seconds] if self.epochs else []
         return self.ended.seconds if self.ended else max(last, default=0.0)
 

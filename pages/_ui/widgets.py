@@ -21,22 +21,19 @@ import ast
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from ner_core.records import Corpus, Counts, Prediction, Sentence, Span, Tagger, UploadError, percent
+from ner_core.records import Corpus, Counts, Prediction, Sentence, Span, Tagger, percent
 from ner_core.scores.report import explain_f1, explain_precision, explain_recall
 from pages._ui import loading, navigation, session
-
-if TYPE_CHECKING:
-    from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 _ROOT = Path(__file__).parents[2]
 
 _STYLE = """<style>
 [data-testid="stMainBlockContainer"] { max-width: 76rem; margin: 0 auto; }
 [data-testid="stStatusWidget"] { display: none; }  /* its "Stop" would stand beside ours and stop no training */
+.st-key-keep_key { display: none; }  /* it writes the cookie and shows nothing */
 .ner .legend { display: inline-block; line-height: 1.4; margin: 0.15rem 0.1rem; font-size: 0.9rem; }
 .ner mark > span:last-child { display: inline-block; }
 @media (max-width: 768px) { [data-testid="stSidebar"] { max-width: 11rem; min-width: 0 !important; } }  /* the folded pages */
@@ -49,10 +46,14 @@ _STYLE = """<style>
 
 def page_header(title: str, sentence: str) -> None:
     """Draw the page's title and the one sentence that says what one does here."""
+    from pages._ui import person  # late: it is made of these widgets
+
     session.begin()
     st.html(_STYLE)
-    st.title(title, anchor=False)
+    row = st.container(horizontal=True, vertical_alignment="center")
+    row.title(title, anchor=False, width="stretch")
     st.markdown(sentence)
+    person.enter(row, is_open=title == navigation.TITLES["teach"])
 
 
 def empty_state(
@@ -193,56 +194,9 @@ def corpus_chip() -> Corpus:
 
 @st.dialog("Corpus", width="medium")
 def _corpus_dialog() -> None:
-    corpus_form()
+    from pages._ui import corpus_form  # late: it is made of these widgets
 
-
-def corpus_form() -> None:
-    """Choose a corpus that is here already, or upload one; works in a dialog and on a page."""
-    known = list(loading.corpora())
-    now = session.corpus_id()
-    chosen = st.radio(
-        "Use one that is here",
-        known,
-        index=known.index(now) if now in known else 0,
-        format_func=lambda corpus: plain(loading.corpora()[corpus]),
-        key="corpus_choice",
-    )
-    limits = {"max_upload_size": loading.MAX_UPLOAD_MB, "help": loading.UPLOAD_HELP}
-    files = {"train": st.file_uploader("Or upload a file", key="upload_train", **limits)}
-    with st.expander("It comes with files of its own for dev and test"):
-        files["dev"] = st.file_uploader("Dev (validation) file", key="upload_dev", **limits)
-        files["test"] = st.file_uploader("Test file", key="upload_test", **limits)
-    if files["train"] is not None:
-        chosen = _read_upload({part: file for part, file in files.items() if file is not None})
-    if st.button("Use this corpus", type="primary", key="corpus_use", disabled=chosen in (now, None)):
-        session.choose_corpus(chosen)
-        st.rerun()
-
-
-def _read_upload(files: Mapping[str, UploadedFile]) -> str | None:
-    """Read and store uploads, once; show what was read or what is wrong."""
-    key = tuple((part, file.file_id) for part, file in files.items())
-    if session.recall("upload_key") != key:
-        try:
-            with st.spinner("Reading the file"):
-                read = loading.store_upload({part: (file.name, file.getvalue()) for part, file in files.items()})
-        except UploadError as error:
-            error_sentence(error)
-            return None
-        except OSError as error:
-            error_sentence(cannot_write("The file was read, but it cannot be kept here", error))
-            return None
-        session.remember("upload_key", key)
-        session.remember("upload_id", read[0])
-    corpus_id = session.recall("upload_id")
-    corpus = loading.corpus(corpus_id)
-    n_tokens = sum(len(sentence) for sentence in corpus.sentences)
-    st.success(
-        f"Read as {plain(corpus.form)}: {number(len(corpus.sentences))} sentences, {number(n_tokens)} tokens, "
-        f"labels {plain(', '.join(corpus.labels))}."
-    )
-    reading_notes(corpus)
-    return corpus_id
+    corpus_form.show()
 
 
 def reading_notes(corpus: Corpus) -> None:

@@ -294,7 +294,9 @@ class Visitor:
     def upload(self, name: str, content: bytes) -> None:
         """Give a file to the open dialog."""
         file = {"name": name, "mimeType": "application/octet-stream", "buffer": content}
-        self.page.get_by_role("dialog").locator("input[type=file]").first.set_input_files(file)
+        dialog = self.page.get_by_role("dialog")
+        dialog.get_by_role("tab", name="Upload a file").click()
+        dialog.locator("input[type=file]").first.set_input_files(file)
 
     def n_points(self, chart: str) -> int:
         """How many points a person sees on the curves of the chart whose words begin so."""

@@ -36,7 +36,7 @@ def use_upload(visitor, name: str, content: bytes) -> None:
     """Upload a file and use it."""
     dialog = open_dialog(visitor)
     visitor.upload(name, content)
-    visitor.see(re.compile("^Read as CoNLL"))
+    visitor.see(re.compile("^Read: "))
     dialog.get_by_role("button", name="Use this corpus", exact=True).click()
     dialog.wait_for(state="hidden")
 
@@ -65,9 +65,9 @@ def test_a_hostile_corpus_is_shown_literally_and_runs_nothing(visit):
     visitor.page.get_by_role("button", name=re.compile("^Corpus: .*42 sentences")).wait_for()
     visitor.see(HOSTILE)
     for section, heading in (
-        ("Labels and tags", "Tokens by tag"),
+        ("Labels", "Tokens by tag"),
         ("Lengths", "Move the line"),
-        ("Mentions", "names below make up"),
+        ("Mentions", "most frequent make up"),
         ("Sentences", re.compile("^42 sentences found")),
         ("What the network reads", "Each cell is one column"),
     ):
@@ -113,6 +113,7 @@ def test_a_wrong_file_gets_one_sentence_and_loses_nothing(visit, server):
         assert "Traceback" not in problem.inner_text()
         said.add(problem.inner_text())
     assert len(said) == 3, said
+    dialog.get_by_role("tab", name="Ready here").click()
     dialog.get_by_role("radio", name="kept").wait_for()
     assert sorted(server.home.glob("corpora/*")) == stored
 

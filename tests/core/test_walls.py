@@ -15,7 +15,8 @@ PROJECT = Path(__file__).parents[2]
 BOOK = PROJECT / "ner_core"
 PAGES = [PROJECT / "app.py", *sorted((PROJECT / "pages").rglob("*.py"))]
 HEAVY = ("tensorflow", "keras")
-MAY_BE_HEAVY = ("tagger.crf", "tagger.lstm", "tagger.networks", "training.train", "training.worker")
+LOAD_HEAVY = ("tagger.crf", "tagger.lookup", "tagger.lstm", "training.adam", "training.train")  # at import
+MAY_BE_HEAVY = (*LOAD_HEAVY, "tagger.networks", "training.worker")
 
 
 def file_of(chapter):
@@ -80,7 +81,7 @@ def test_only_training_names_tensorflow(chapter):
 
 def test_light_chapters_load_no_tensorflow():
     """All but training.train, one after the other in one process: the first that loads it is named."""
-    light = [f"ner_core.{c}" for c in CHAPTERS if c not in ("tagger.crf", "tagger.lstm", "training.train")]
+    light = [f"ner_core.{c}" for c in CHAPTERS if c not in LOAD_HEAVY]
     code = f"""
 import importlib, sys
 for name in {["ner_core", *light, "ner_core.__main__"]}:

@@ -10,7 +10,26 @@ from streamlit.testing.v1 import AppTest
 
 from ner_core.records import Corpus, Sentence, Span
 
-SECTIONS = ("Overview", "Labels and tags", "Lengths", "Mentions", "Sentences", "What the network reads")
+SECTIONS = (
+    "Overview",
+    "Labels",
+    "Lengths",
+    "Mentions",
+    "Doubts",
+    "Parts",
+    "Neighbours",
+    "Sentences",
+    "What the network reads",
+    "Side by side",
+)
+# key of a row of buttons -> the views it offers, by section
+VIEWS = {
+    "Labels": ("explore_labels_view", ("Entities by label", "Tokens by tag", "By genre")),
+    "Lengths": ("explore_lengths_hand", ("A click shows the sentences", "A drag moves the line")),
+    "Doubts": ("explore_doubt", ("Several labels", "Marked here, O there", "Repeated sentences")),
+    "Parts": ("explore_parts_view", ("Leakage", "New names", "Unknown words")),
+    "Neighbours": ("explore_side", ("before", "after")),
+}
 CONLL = b"Ada\tB-per\nLovelace\tI-per\nlives\tO\nin\tO\nLondon\tB-geo\n.\tO\n\nShe\tO\nworks\tO\n.\tO\n"
 HOSTILE = "<img src=x onerror=alert(1)>"
 ONE_SENTENCE = b"Ada B-per\nlives O\nin O\nLondon B-geo\n. O\n"
@@ -39,9 +58,9 @@ def explore(app):
 
 def look_at(test: AppTest, section: str) -> AppTest:
     """Choose a section and make sure that it is drawn without an exception."""
-    test.button_group(key="explore_section").set_value(section).run()
+    test.button_group(key="section").set_value(section).run()
     assert not test.exception, test.exception
-    assert test.button_group(key="explore_section").value == section
+    assert test.button_group(key="section").value == section
     return test
 
 
@@ -77,7 +96,22 @@ def metrics(test: AppTest) -> dict[str, str]:
 # --- the shipped corpus -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("section", SECTIONS)
+def see_views(test: AppTest, section: str) -> AppTest:
+    """Look at every view of a section."""
+    look_at(test, section)
+    key, views = VIEWS.get(section, ("", ()))
+    for view in views if any(group.key == key for group in test.button_group) else ():
+        test.button_group(key=key).set_value(view).run()
+        assert not test.exception, (section, view, test.exception)
+    return test
+
+
+def choice(test: AppTest):
+    """The list from which the sentences shown are chosen."""
+    return next(box for box in test.selectbox if box.label.startswith("Show the "))
+
+
+@pytest.mark.parametrize("section", SECTIONS[:-1])
 def test_every_section_of_the_shipped_corpus_opens_and_shows_its_code(explore, section):
     test = explore(section=section)
     assert test.title[0].value == "Explore a corpus"
@@ -178,9 +212,157 @@ def test_mentions_are_counted_by_label(explore):
     content = b"\n\n".join([b"Ada B-per\nLovelace I-per\nslept O"] * 3 + [b"Rome B-geo\nburned O"] * 2)
     test = explore(content, section="Mentions")
     assert "**2** entities are marked geo" in said(test)
-    pills = next(group for group in test.button_group if group.label == "Label")
-    pills.set_value("per").run()
+    test.button_group(key="label").set_value("per").run()
     assert "**3** entities are marked per" in said(test)
+
+
+# --- a choice and its sentences ----------------------------------------------------------------
+
+
+def test_what_is_chosen_is_shown_and_nothing_where_nothing_is(explore):
+    content = b"\n\n".join([b"Ada B-per\nslept O"] * 3 + [b"Rome B-geo\nburned O"] * 2)
+    test = explore(content, section="Labels")
+    assert choice(test).value == "geo"
+    assert "2 sentences found" in said(test)
+    choice(test).set_value("per").run()
+    assert "3 sentences found" in said(test)
+    assert "Rome" not in html(test)
+    choice(test).set_value(None).run()
+    assert "sentences found" not in said(test)
+    test.button_group(key="explore_labels_view").set_value("Tokens by tag").run()
+    choice(test).set_value("B-per").run()
+    assert "3 sentences found" in said(test)
+
+
+def test_the_sentences_of_a_length_are_shown(explore):
+    test = explore(b"\n\n".join([b"Ada B-per\nslept O"] * 3 + [b"Rome B-geo\nburned O\n. O"] * 2), section="Lengths")
+    assert "3 sentences found" in said(test)
+    choice(test).set_value(3).run()
+    assert "2 sentences found" in said(test)
+
+
+def test_a_chart_counts_few_things_by_whole_numbers():
+    from ner_core.data.statistics import length_cut, length_summary
+    from pages._ui.charts_explore import length_figure
+
+    sentences = [Sentence(("Yes",)), Sentence(("No", "!")), Sentence(("Oh", "!"))]
+    cut, summary = length_cut(sentences, 5), length_summary(sentences)
+    assert length_figure({1: 1, 2: 2}, 1, summary, cut).layout.yaxis.dtick == 1
+    assert length_figure({1: 1, 2: 2_000}, 1, summary, cut).layout.yaxis.dtick is None
+
+
+def test_whole_numbers_in_tables_are_separated():
+    from pages._ui.explore_found import column_formats
+
+    table = {"tokens": [1, 2], "sentences": [1_000, 2], "share": ["5 %", "6 %"], "lift": [1.5, 2.0], "none": []}
+    assert list(column_formats(table)) == ["tokens", "sentences"]
+
+
+# --- doubts, parts, neighbours --------------------------------------------------------------------
+
+WASHINGTON = b"\n\n".join(
+    [b"in O\nWashington B-geo\n%d O" % n for n in range(4)]
+    + [b"President O\nWashington B-per\n%d O" % n for n in range(2)]
+    + [b"a O\nWashington O\n%d O" % n for n in range(3)]
+    + [b"He O\nslept O\nwell B-per"]
+    + [b"He O\nslept O\nwell O"] * 2
+)
+
+
+def test_a_name_with_two_labels_is_told_and_shown(explore):
+    test = explore(WASHINGTON, section="Doubts")
+    assert "“**Washington**” is a place 4 times and a person 2 times: a tagger must look" in said(test)
+    assert choice(test).value == ("Washington", "per")
+    assert "2 sentences found" in said(test)
+    choice(test).set_value(("Washington", "geo")).run()
+    assert "4 sentences found" in said(test)
+
+
+def test_words_marked_here_and_not_there_are_told_and_shown(explore):
+    test = explore(WASHINGTON, section="Doubts")
+    test.button_group(key="explore_doubt").set_value("Marked here, O there").run()
+    choice(test).set_value(("Washington", False)).run()
+    assert "3 sentences found" in said(test)
+    assert html(test).count("not marked</span>") == 3
+    choice(test).set_value(("Washington", True)).run()
+    assert "6 sentences found" in said(test)
+    assert "not marked" not in html(test)
+
+
+def test_copies_that_disagree_stand_side_by_side(explore):
+    test = explore(WASHINGTON, section="Doubts")
+    test.button_group(key="explore_doubt").set_value("Repeated sentences").run()
+    assert "**1** sentence stands in this corpus more than once" in said(test)
+    assert "3 sentences found" in said(test)
+    first, second = [piece for piece in html(test).split('class="ner"') if "slept" in piece][:2]
+    assert ("<mark" in first) != ("<mark" in second)
+
+
+def test_a_corpus_without_doubts_says_so(explore):
+    test = explore(ONE_SENTENCE, section="Doubts")
+    assert "No name of this corpus carries two labels" in said(test)
+    test.button_group(key="explore_doubt").set_value("Marked here, O there").run()
+    assert "Nothing to doubt here" in said(test)
+    test.button_group(key="explore_doubt").set_value("Repeated sentences").run()
+    assert "No sentence stands in this corpus twice" in said(test)
+
+
+def test_no_parts_and_no_genres_say_what_to_do(explore):
+    test = explore(ONE_SENTENCE, section="Parts")
+    assert "All sentences stand in train" in said(test)
+    look_at(test, "Labels").button_group(key="explore_labels_view").set_value("By genre").run()
+    assert "# genre = news" in said(test)
+
+
+def test_the_threshold_says_how_many_words_are_known(explore):
+    from ner_core.data.columns import as_columns
+    from ner_core.data.corpus import load_corpus
+    from ner_core.data.mentions import unseen_share, vocabulary_coverage
+
+    columns = as_columns(load_corpus())
+    test = explore(section="Parts")
+    test.button_group(key="explore_parts_view").set_value("New names").run()
+    assert f"**{100 * unseen_share(columns)['all'].share:.1f} %** of the" in said(test).replace("\\", "")
+    test.button_group(key="explore_parts_view").set_value("Unknown words").run()
+    test.slider(key="explore_threshold").set_value(5).run()
+    [known] = vocabulary_coverage(columns, [5])
+    assert metrics(test)["Words known"] == f"{known.n_words:,}"
+    assert metrics(test)["Unknown in test"] == f"{100 * (1 - known.share_test):.1f} %"
+
+
+def test_neighbours_stand_before_and_after(explore):
+    test = explore(WASHINGTON, section="Neighbours")
+    assert "“**in**” 4 times" in said(test)
+    assert "4 sentences found" in said(test)
+    test.button_group(key="label").set_value("per").run()
+    assert "“**President**” 2 times" in said(test)
+    test.button_group(key="explore_side").set_value("after").run()
+    assert not test.exception
+
+
+def test_the_label_looked_at_is_one_for_all_sections_and_fits_the_corpus(explore, app):
+    test = explore(section="Mentions")
+    test.button_group(key="label").set_value("org").run()
+    look_at(look_at(test, "Overview"), "Neighbours")
+    assert test.button_group(key="label").value == "org"
+    linked = app("explore", section="Mentions", label="tim")
+    assert linked.button_group(key="label").value == "tim"
+    assert "entities are marked tim" in said(linked)
+    other = app("explore", section="Mentions", label="no such label")
+    assert other.button_group(key="label").value == "geo"
+
+
+# --- side by side -------------------------------------------------------------------------------
+
+
+def test_two_corpora_stand_side_by_side(explore, app, monkeypatch):
+
+    assert "only one corpus here yet" in said(explore(section="Side by side"))
+    test = look_at(explore(WASHINGTON, name="capital.conll"), "Side by side")
+    words = said(test).replace("\\", "")
+    assert "A tagger trained on **capital** would not know" in words
+    assert "Names marked in both: **1**" in words
+    assert test.code
 
 
 # --- what the network reads -----------------------------------------------------------------------
@@ -222,14 +404,14 @@ def test_ones_own_words_may_be_anything(explore, typed):
 
 
 def test_every_recipe_reads_every_kind_of_corpus(explore):
-    from ner_core.tagger.recipes import RECIPE_NAMES
+    from ner_core.tagger.recipes import RECIPE_NAMES, RECIPES
 
     for content in (ONE_SENTENCE, NO_ENTITIES, HOSTILE_FILE):
         test = explore(content, section="What the network reads")
         for name in RECIPE_NAMES:
             test.selectbox(key="explore_recipe").set_value(name).run()
             assert not test.exception, (name, test.exception)
-            assert len(test.subheader) == (1 if name == "bilstm-crf" else 2)
+            assert len(test.subheader) == (2 if (name, True) in RECIPES else 1)
 
 
 # --- uploads ------------------------------------------------------------------------------------
@@ -243,7 +425,7 @@ def test_every_recipe_reads_every_kind_of_corpus(explore):
 def test_every_section_stands_every_upload(explore, content):
     test = explore(content)
     for section in SECTIONS:
-        look_at(test, section)
+        see_views(test, section)
         assert not test.error
         drawn = Tags(html(test))
         assert not drawn.names & {"img", "script", "b"}
@@ -255,8 +437,8 @@ def test_very_many_labels_and_a_very_long_sentence(explore):
     content = "\n".join([f"w{n} B-label{n}" for n in range(300)] + ["and O"] * 900).encode()
     test = explore(content)
     for section in SECTIONS:
-        look_at(test, section)
-    assert "the first 400 are read here" in said(test)
+        see_views(test, section)
+    assert "the first 400 are read here" in said(look_at(test, "What the network reads"))
     assert look_at(test, "Mentions").selectbox[0].label == "Label"
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 
+from ner_core.records import RunResumed
 from ner_core.training import runs
+from pages._ui import train_live
 from tests.pages.conftest import save_tiny_model
 from tests.pages.test_train import HOSTILE, events, make_run, words_of
 
@@ -99,3 +101,39 @@ def test_many_runs_are_shown_in_parts(app):
     assert sum(button.key.startswith("open_") for button in test.button) == 20
     test.button(key="runs_more").click().run()
     assert sum(button.key.startswith("open_") for button in test.button) == 22
+
+
+def test_an_interrupted_run_can_be_resumed_from_list_and_page(app, monkeypatch):
+    asked = []
+    monkeypatch.setattr(train_live.jobs, "resume_run", asked.append)
+    run, ended = make_run(events(1, reason=None)), make_run(events(1))
+    test = app("runs")
+    assert not [button for button in test.button if button.key == f"resume_{ended.id}"]
+    test.button(key=f"resume_{run.id}").click().run()
+    assert not test.exception
+    test = app("train", run=run.id)
+    test.button(key="train_resume").click().run()
+    assert not test.exception
+    assert asked == [run.id, run.id]
+
+
+def test_a_run_that_cannot_be_resumed_is_told_in_one_sentence(app, monkeypatch):
+    def refuse(run_id):
+        raise train_live.jobs.JobError("Only 3 MB are free.")
+
+    monkeypatch.setattr(train_live.jobs, "resume_run", refuse)
+    run = make_run(events(1, reason="stopped"))
+    test = app("runs")
+    test.button(key=f"resume_{run.id}").click().run()
+    assert "Only 3 MB are free" in test.error[0].value
+
+
+def test_what_a_resumed_run_does_again_is_shown_once(app):
+    again = events(2, reason=None)
+    told = [*events(2, reason="stopped"), RunResumed(1, 5, 2.5, "It goes on after step 5.")]
+    run = make_run([*told, *[event for event in again if getattr(event, "epoch", 0) == 2]], lives=True)
+    record = train_live.RunRecord(run.id)
+    record.read(run.folder)
+    assert (record.steps, [done.epoch for done in record.epochs]) == (list(range(1, 11)), [1, 2])
+    assert record.ended is None and record.probes.epoch == 2
+    assert "It goes on after step 5" in words_of(app("train", run=run.id))

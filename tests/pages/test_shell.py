@@ -82,11 +82,11 @@ def test_run_and_corpus_stand_in_the_url_again_after_the_navigation_dropped_them
 
 def corpus_page():
     """The corpus chip, and open on the page what it opens as a dialog (which a test without a browser loses)."""
-    from pages._ui import widgets
+    from pages._ui import corpus_form, widgets
 
     widgets.page_header("Corpus", "The corpus in use.")
     widgets.corpus_chip()
-    widgets.corpus_form()
+    corpus_form.show()
 
 
 @pytest.fixture
@@ -114,13 +114,14 @@ def test_an_unknown_corpus_in_the_url_falls_back_to_the_one_that_ships(chip):
 
 
 def test_a_corpus_can_be_uploaded_and_used_and_a_reload_finds_it(chip):
-    test = upload(chip(), "mine.conll", CONLL)
+    key = "A" * 43  # the person's, in their cookie
+    test = upload(chip(me=key), "mine.conll", CONLL)
     assert "2 sentences, 9 tokens" in test.success[0].value
-    test.button(key="corpus_use").click().run()
+    test.button(key="upload_use").click().run()
     assert not test.exception
     assert "2 sentences" in test.button(key="corpus_chip").label
     corpus_id = test.query_params["corpus"]
-    assert "2 sentences" in chip(corpus=corpus_id).button(key="corpus_chip").label
+    assert "2 sentences" in chip(me=key, corpus=corpus_id).button(key="corpus_chip").label
 
 
 @pytest.mark.parametrize(
@@ -134,7 +135,7 @@ def test_a_bad_upload_is_one_sentence_and_keeps_nothing(chip, stores, content):
     assert len(test.error) == 1
     assert "Traceback" not in test.error[0].value
     assert not list(stores.glob("home/corpora/*"))
-    assert test.button(key="corpus_use").disabled
+    assert test.button(key="upload_use").disabled
 
 
 def test_uploads_of_another_session_are_not_listed(chip):
@@ -182,7 +183,7 @@ def test_an_upload_that_cannot_be_kept_is_one_sentence(chip, monkeypatch):
         "The file was read, but it cannot be kept here (No space left on device). "
         "Make room on the disk, or ask whoever runs NER Lab; then try again."
     ]
-    assert test.button(key="corpus_use").disabled
+    assert test.button(key="upload_use").disabled
 
 
 def test_the_list_of_models_is_read_again_only_when_one_changed(tiny_models, monkeypatch):

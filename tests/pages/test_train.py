@@ -20,8 +20,8 @@ from ner_core.records import (
     StepDone,
     TrainConfig,
 )
-from ner_core.training import jobs, machine, runs
-from pages._ui import charts_train, loading
+from ner_core.training import jobs, machine, runs, waiting
+from pages._ui import charts_train, loading, session
 from pages._ui.train_record import MAX_POINTS, RunRecord, thin
 
 HOSTILE = "<img src=x onerror=alert(1)> *a* :red[b]"
@@ -81,7 +81,8 @@ def by_key(elements, key: str):
 def test_the_form_offers_our_default_first_without_forms(app):
     test = app("train")
     assert test.selectbox(key="train_recipe").options[0].startswith("Our default")
-    assert test.selectbox(key="train_recipe").options[1].startswith("Tutorial: ")
+    assert test.selectbox(key="train_recipe").options[1].startswith("The quickest of ours")
+    assert test.selectbox(key="train_recipe").options[2].startswith("Tutorial: ")
     assert not test.get("button_group")
     assert "parameters to learn" in words_of(test)
 
@@ -165,7 +166,7 @@ def test_a_process_that_hangs_is_ended_by_deleting_its_run(app, monkeypatch):
 def test_a_waiting_run_says_its_place(app, monkeypatch):
     run = make_run([], lives=True)
     monkeypatch.setattr(runs.Run, "state", property(lambda self: "waiting"))
-    monkeypatch.setattr(jobs, "place_in_queue", lambda run_id: 2)
+    monkeypatch.setattr(waiting, "turns", lambda: {run.id: waiting.Turn(2, 40.0)})
     test = app("train", run=run.id)
     assert "2 before it" in test.get("progress")[0].proto.text
 
@@ -207,7 +208,7 @@ def test_hostile_names_stay_words(app):
     assert r":red" not in words_of(test).replace(r"\:red", "")
 
 
-def test_keeping_a_model_makes_a_copy_that_outlives_the_run(app):
+def test_keeping_a_model_makes_a_copy_that_outlives_the_run(app, monkeypatch):
     from tests.pages.conftest import save_tiny_model
 
     run = make_run(name="My first")
@@ -218,6 +219,9 @@ def test_keeping_a_model_makes_a_copy_that_outlives_the_run(app):
     assert not test.exception
     assert (runs.home() / "models" / "mine-b" / "MANIFEST.json").exists()
     runs.delete_run(run.id)
+    owner = (runs.home() / "models" / "mine-b" / "owner").read_text()
+    assert "kept:mine-b" not in {model.id for model in loading.models()}  # of somebody else
+    monkeypatch.setattr(session, "owner", lambda: owner)
     kept = loading.model("kept:mine-b")
     assert (kept.id, kept.title) == ("kept:mine-b", "../Mine & <b>")
 

@@ -17,22 +17,25 @@ by several people, the first is believed; what was rejected, skipped or cancelle
 from __future__ import annotations
 
 import json
-import re
+from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from ner_core.data.formats.decoding import (
+    PART_NAMES,
     Columns,
     FormatResult,
     Repairs,
+    clean_meta,
     decode,
     refuse,
     shorten,
     to_sentences,
     without_collector,
 )
-from ner_core.data.formats.json_lines import read_values
+from ner_core.data.formats.json_lines import each_value
 from ner_core.data.formats.marks import Mark, Record, clean_text
 from ner_core.data.formats.marks import to_sentences as marks_to_sentences
 from ner_core.records import Sentence
@@ -42,11 +45,11 @@ _ENDS = ("end", "end_offset", "stop")
 _LABELS = ("label", "labels", "entity", "tag", "type")
 _WORD_KEYS = ("tokens", "words")
 _TAG_KEYS = ("ner_tags", "tags", "labels", "ner")
-_MEND = 'a record needs a text and its marks, such as {"text": "Ada left.", "label": [[0, 3, "per"]]}'
-_META_KEY = re.compile(r"\w+")
+_MEND = 'a record needs a text and its marks, such as {"text": "Ada left.", "label": [[0, 3, "per"]]}, or words and as many tags'
 
 
-class _Tagged(NamedTuple):
+@dataclass(slots=True)
+class _Tagged:
     """A record that gives words and one tag a word, instead of marks."""
 
     words: list[str]
@@ -69,23 +72,28 @@ class Tool(NamedTuple):
 def read_annotations(data: bytes) -> FormatResult:
     """Read JSON or JSON Lines of any tool in `TOOLS`. Raises UploadError where no record can be read."""
     repairs = Repairs()
-    text, encoding = decode(data, repairs)
+    text, encoding = decode(data, repairs, keeps_returns=True)
     tools: Counter[str] = Counter()
     with without_collector():
-        values = list(_unwrap(read_values(text, repairs)))
-        found = [record for line, value in values if (record := _read_record(value, line, tools, repairs))]
+        found, first, n_values, shared = [], None, 0, {}  # shared: one string for each distinct word
+        for line, value in _unwrap(each_value(text, repairs)):
+            first, n_values = first or (line, value), n_values + 1
+            if record := _read_record(value, line, tools, repairs):
+                if isinstance(record, _Tagged):
+                    record.words = list(map(shared.setdefault, record.words, record.words))
+                    record.tags = list(map(shared.setdefault, record.tags, record.tags))
+                found.append(record)
+        del text
         sentences, scheme = _to_sentences(found, repairs)
     if not sentences:
-        line, value = values[0] if values else (1, None)
+        line, value = first or (1, None)
         why = "; ".join(note.what for note in repairs.notes) or "there is none"
-        raise refuse(
-            f"no record with gold entities in {len(values):,}: {why}", f"{_shape(value)} in line {line}", _MEND
-        )
+        raise refuse(f"no record with gold entities in {n_values:,}: {why}", f"{_shape(value)} in line {line}", _MEND)
     names = " and ".join(name for name, _ in tools.most_common())
     return FormatResult(sentences, ", ".join(filter(None, (names, encoding, scheme))), repairs.notes)
 
 
-def _unwrap(values: list[tuple[int, object]]) -> Iterator[tuple[int, object]]:
+def _unwrap(values: Iterable[tuple[int, object]]) -> Iterator[tuple[int, object]]:
     """Open the one object around all records that some tools write: {"classes": [...], "annotations": [...]}."""
     for line, value in values:
         inner = value.get("annotations") if isinstance(value, dict) and "classes" in value else None
@@ -100,6 +108,9 @@ def _read_record(value: object, line: int, tools: Counter, repairs: Repairs) -> 
     record = tool.read(value, line, repairs)
     if record is not None:
         tools[tool.name] += 1
+        part = value.get("part") if isinstance(value, dict) else None
+        if isinstance(part, str) and part in PART_NAMES and "part" not in dict(record.meta):
+            record.meta = (("part", part), *record.meta)
     return record
 
 
@@ -117,13 +128,13 @@ def _to_sentences(found: list, repairs: Repairs) -> tuple[tuple[Sentence, ...], 
 def _tagged_to_sentences(records: list[_Tagged], repairs: Repairs) -> tuple[tuple[Sentence, ...], str]:
     if not records:
         return (), ""
-    columns, lines = Columns(), []
+    columns, lines = Columns(), array("I")
     for record in records:
         columns.starts.append(len(columns.words))
         columns.metas[len(columns.words)] = record.meta
         columns.words += record.words
         columns.tags += record.tags
-        lines += [record.line] * len(record.words)
+        lines.extend([record.line] * len(record.words))
     columns.lines = lines
     return to_sentences(columns, repairs)
 
@@ -188,6 +199,9 @@ def _read_dataturks(value: dict, line: int, repairs: Repairs) -> Record | None:
 def _read_tagged(value: dict, line: int, repairs: Repairs) -> _Tagged | None:
     """{"tokens": ["Ada", "left"], "ner_tags": ["B-per", "O"]}"""
     words, tags = _pair(value)
+    if n_numbers := sum(type(word) is int for word in words):
+        repairs.add("number among the words, read as the word it is written as", line, n_numbers)
+        words = [str(word) if type(word) is int else word for word in words]
     if any(isinstance(tag, int) for tag in tags):
         received = shorten(json.dumps(tags))
         raise refuse(f"the tags in line {line} are numbers without names", received, "give tags such as B-per and O")
@@ -198,7 +212,7 @@ def _read_tagged(value: dict, line: int, repairs: Repairs) -> _Tagged | None:
         repairs.add("record whose words or tags are no text, left out", line)
         return None
     rows = [(clean_text(word, line, repairs), clean_text(tag, line, repairs)) for word, tag in zip(words, tags)]  # noqa: B905
-    filled = [(word, tag.strip() or "O") for word, tag in rows if word.strip()]
+    filled = [(word, tag.strip()) for word, tag in rows if word.strip()]
     if len(filled) < len(rows):
         repairs.add("empty word left out", line, len(rows) - len(filled))
     if not filled:
@@ -326,7 +340,7 @@ def _pair(value: object) -> tuple[list, list] | None:
         return None
     words = next((value[key] for key in _WORD_KEYS if isinstance(value.get(key), list)), None)
     tags = next((value[key] for key in _TAG_KEYS if isinstance(value.get(key), list)), None)
-    if not words or tags is None or not isinstance(words[0], str):
+    if not words or tags is None or not any(isinstance(word, (str, int)) for word in words):
         return None
     return words, tags
 
@@ -343,9 +357,8 @@ def _meta(value: dict, line: int, repairs: Repairs) -> tuple[tuple[str, str], ..
     found = []
     for pair in pairs:
         key, held = pair if isinstance(pair, (list, tuple)) and len(pair) == 2 else ("", None)
-        key = "_".join(_META_KEY.findall(key)) if isinstance(key, str) else ""
-        if key and isinstance(held, (str, int, float)):
-            found.append((key, " ".join(clean_text(str(held), line, repairs).split())))
+        if isinstance(key, str) and isinstance(held, (str, int, float)):
+            found.append((key, str(held)))
         elif held is not None:
             repairs.add("meta that is no plain value, left out", line)
-    return tuple(found)
+    return clean_meta(found, line, repairs)

@@ -29,17 +29,20 @@ _TAG = re.compile(r"[Oo]|[BIESLU]-.+")
 
 
 def is_numbered(rows: list, n_columns: int) -> bool:
-    """Does the first column count the words of each sentence from 1?
+    """Does the first column count the words, of each sentence or of the file, from 1 or from 0?
 
     >>> is_numbered([["1", "Ada", "O"], ["2", "runs", "O"], None, ["1", "x", "O"]], 3)
     True
     """
-    expected, n_right, n_rows = 1, 0, 0
+    expected, is_first, n_right, n_rows = 1, True, 0, 0
     for row in rows[:5_000]:
         if row is None:
-            expected = 1
-        elif len(row) == n_columns and not is_extra_row(row[0]):
+            is_first = True
+        elif len(row) == n_columns and not is_extra_row(row[0]) and not row[0].startswith("#"):
+            if is_first and row[0] in ("0", "1"):
+                expected = int(row[0])
             n_right, n_rows, expected = n_right + (row[0] == str(expected)), n_rows + 1, expected + 1
+            is_first = False
     return n_right > 0.9 * n_rows
 
 
@@ -84,10 +87,7 @@ def _last_cell(line: str) -> str:
 
 
 def read_comments(lines: list[str], rows: list, repairs: Repairs) -> dict[int, tuple[str, str]]:
-    """Take the `#` lines of a numbered table out of its rows; index -> (key, value) of those that say something.
-
-    `# text = ...` says no more than the words do, and is left out without a Note.
-    """
+    """Take the `#` lines of a numbered table out of its rows; index -> (key, value) of those that say something."""
     metas = {}
     for index, line in enumerate(lines):
         if not line.startswith("#"):
@@ -96,6 +96,8 @@ def read_comments(lines: list[str], rows: list, repairs: Repairs) -> dict[int, t
         match = _KEY_VALUE.fullmatch(line)
         if not match:
             repairs.add("comment line left out", index + 1)
-        elif match[1] != "text":
+        elif match[1] == "text":
+            repairs.add("comment # text left out: the words are read", index + 1)
+        else:
             metas[index] = (match[1], " ".join(match[2].split()))
     return metas

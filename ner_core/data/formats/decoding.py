@@ -5,9 +5,10 @@ Chapter of part I. It answers: *which characters do these bytes stand for, and w
 Source: the Unicode FAQ on byte-order marks (https://www.unicode.org/faq/utf_bom.html) and Microsoft's code
 page 1252 (https://www.unicode.org/Public/MAPPINGS/VENDORS/MICSFT/WindowsBestFit/bestfit1252.txt).
 
-Differs from it: no list of encodings is tried until one happens to fit. UTF-8 and marked UTF-16 prove
-themselves; everything else is cp1252, of which ISO-8859-1 ("latin-1") is a part: the tutorials' latin-1 turns
-a cp1252 "…" into an invisible line break. Every repair is counted in a `Note`, with its first three lines.
+Differs from it: no list of encodings is tried until one happens to fit. UTF-8, marked UTF-16 and UTF-32 prove
+themselves, and UTF-16 without its mark by the zeros beside its line ends; everything else is cp1252, of which
+ISO-8859-1 ("latin-1") is a part: the tutorials' latin-1 turns a cp1252 "…" into an invisible line break. Every
+repair is counted in a `Note`, with its first three lines. What each odd file becomes stands in docs/uploads.md.
 
 >>> decode("Ada Lovelace lives in London…".encode("cp1252"), Repairs())
 ('Ada Lovelace lives in London…', 'cp1252')
@@ -21,29 +22,59 @@ import gc
 import io
 import lzma
 import re
+import stat
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from ner_core.data.tags import detect_scheme, is_allowed, tags_to_spans
+from ner_core.data.tags import detect_scheme, is_allowed, split_tag, tags_to_spans
+from ner_core.data.text import LONGEST_PIECE
 from ner_core.records import Note, Sentence, UploadError
 
 LARGEST_FILE = 500_000_000  # bytes, unpacked
+LONGEST_LINE = 2_000_000  # characters, in forms of one word or one sentence a line
+_BLOCK = 1 << 20  # characters cut into lines at once
+_LONGEST_USUAL_WORD = 1_000  # characters
+_LONGEST_USUAL_SENTENCE = 1_500  # words; the longest real sentence we know has 1,238
+_FULL_STOPS = frozenset(".!?。")
+_BOMB_FROM, _BOMB_RATIO = 20_000_000, 200  # real text is packed to a tenth, a table of one sentence to a hundredth
+_MOST_MEMBERS = 10_000  # in a zip archive whose list is read at all
 _PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"PK\x03\x04": "zip", b"PK\x05\x06": "zip"}
 _NOT_TEXT = {
     b"%PDF": "a PDF document",
     b"\x89PNG": "a PNG picture",
     b"\xff\xd8\xff": "a JPEG picture",
+    b"GIF8": "a GIF picture",
     b"\xd0\xcf\x11\xe0": "an old Excel or Word file",
     b"PAR1": "a Parquet file",
     b"PK\x03\x04": "a zip archive",
     b"\x1f\x8b": "a gzip archive",
     b"SQLite format 3": "an SQLite database",
-    b"\x80\x04\x95": "a pickle",
+    b"\x89HDF": "an HDF5 file",
+    b"\x93NUMPY": "a NumPy array",
+    **dict.fromkeys((b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"), "a pickle"),
 }
+_ARCHIVES = {b"7z\xbc\xaf": "a 7z archive", b"Rar!": "a RAR archive", b"\x28\xb5\x2f\xfd": "a Zstandard archive"}
+_OTHER_TEXT = {  # how a text begins that is no corpus -> what it is, what to do
+    "<!doctype html": ("a web page", "download the file itself and give that"),
+    "<html": ("a web page", "download the file itself and give that"),
+    "{\\rtf": ("an RTF document", "save it as plain text, UTF-8"),
+    "version https://git-lfs": ("a Git LFS pointer", "download the file itself and give that"),
+}
+_MARKED = {  # byte-order mark -> encoding, name; the longer ones first
+    codecs.BOM_UTF32_LE: ("utf-32", "UTF-32"),
+    codecs.BOM_UTF32_BE: ("utf-32", "UTF-32"),
+    codecs.BOM_UTF16_LE: ("utf-16", "UTF-16"),
+    codecs.BOM_UTF16_BE: ("utf-16", "UTF-16"),
+}
+_BAD = "\udcff"  # stands for damaged bytes until they are counted: no file can hold it
 _MANY_TAGS = re.compile(r"[BIESLU]-[^,]*(?:,[BIESLU]-[^,]*)+|O(?:,(?:O|[BIESLU]-[^,]*))+|[BIESLU]-[^,]*,O")
+_NOT_IN_FILES = re.compile("[\x00\ud800-\udfff]")
+_META_KEY = re.compile(r"\w+")
+# What files call the parts: in `meta`, or in the key "part" of a JSON record.
+PART_NAMES = {"train": "train", "test": "test", **dict.fromkeys(("dev", "devel", "validation", "valid", "val"), "dev")}
 _LOOSE_PREFIX = re.compile(r"([BIESLUbieslu])[-_](.+)")
 
 
@@ -69,8 +100,8 @@ class Repairs:
 
     def add(self, what: str, line: int | None = None, count: int = 1) -> None:
         before, lines = self._found.get(what, (0, ()))
-        if line is not None and len(lines) < 3:
-            lines = (*lines, line)
+        if line is not None and (len(lines) < 3 or line < lines[-1]):
+            lines = tuple(sorted((*lines, line))[:3])
         self._found[what] = (before + count, lines)
 
     @property
@@ -80,13 +111,21 @@ class Repairs:
 
 @dataclass(slots=True)
 class Columns:
-    """The rows of a file: words, raw tags and line numbers side by side; `starts` = rows that begin a sentence."""
+    """The rows of a file: words, raw tags and line numbers side by side; `starts` = rows that begin a sentence.
+
+    `between` says what ends a sentence in such a file.
+    """
 
     words: list[str] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
     lines: Sequence[int] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
     metas: dict[int, tuple[tuple[str, str], ...]] = field(default_factory=dict)  # starting row -> meta
+    between: str = "line ends"
+
+    def bounds(self) -> Iterator[tuple[int, int]]:
+        """Where each sentence begins, and the row behind its last."""
+        return zip(self.starts, [*self.starts[1:], len(self.words)], strict=True)
 
 
 def refuse(what: str, received: str, mend: str) -> UploadError:
@@ -143,7 +182,7 @@ def unpack(data: bytes, repairs: Repairs) -> bytes:
 
 def _inflate(data: bytes, kind: str) -> Iterator[bytes]:
     """Yield the unpacked blocks of a gzip, bzip2 or xz file, member after member, up to the limit."""
-    total = 0
+    total, n_packed = 0, len(data)
     while data:
         # A fresh decompressor a member; xz may not claim more than 256 MiB of memory.
         unpacker = {
@@ -157,28 +196,38 @@ def _inflate(data: bytes, kind: str) -> Iterator[bytes]:
             if not block and not unpacker.eof:
                 raise EOFError("a file that ends too early")
             total += len(block)
-            _check_size(total)
+            _check_size(total, n_packed)
             yield block
         data = unpacker.unused_data.lstrip(b"\x00")  # padding between members
 
 
 def _unzip(data: bytes, repairs: Repairs) -> bytes:
+    if data.count(b"PK\x01\x02") > _MOST_MEMBERS:
+        raise refuse("the zip archive must hold one file", f"more than {_MOST_MEMBERS:,} files", "give one of them")
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = [m for m in archive.infolist() if not m.is_dir() and not m.filename.startswith("__MACOSX/")]
         names = [member.filename for member in members]
-        if "[Content_Types].xml" in names:
-            raise refuse("not a text file", "an Excel or Word file", "save the table as CSV (UTF-8) and give that")
+        for member, kind in (("[Content_Types].xml", "an Excel or Word file"), ("mimetype", "a LibreOffice file")):
+            if member in names:
+                raise refuse("not a text file", kind, "save the table as CSV (UTF-8) and give that")
         wanted = members if len(members) == 1 else [m for m in members if m.filename.endswith("ner_dataset.csv")]
         if len(wanted) != 1:
-            found = f"{len(names)} files ({', '.join(names[:3])}{' …' if len(names) > 3 else ''})"
+            found = f"{len(names):,} files ({', '.join(shorten(name, 40)[1:-1] for name in names[:3])}{' …' if len(names) > 3 else ''})"
             raise refuse("the zip archive must hold one file", found, "unpack it and give one of them")
         if len(members) > 1:
             repairs.add(f"other files in the zip archive not read: {len(members) - 1}")
+        if stat.S_ISLNK(wanted[0].external_attr >> 16):
+            raise refuse("the zip archive holds a link", shorten(wanted[0].filename), "pack the file itself")
         with archive.open(wanted[0]) as member:
-            return member.read(LARGEST_FILE + 1)
+            unpacked = member.read(min(LARGEST_FILE, max(_BOMB_FROM, _BOMB_RATIO * len(data))) + 1)
+        _check_size(len(unpacked), len(data))
+        return unpacked
 
 
-def _check_size(n_bytes: int) -> None:
+def _check_size(n_bytes: int, n_packed: int | None = None) -> None:
+    if n_packed is not None and n_bytes > max(_BOMB_FROM, _BOMB_RATIO * n_packed):
+        what = f"the archive unpacks to more than {_BOMB_RATIO} times its size"
+        raise refuse(what, f"{n_packed:,} bytes that become {n_bytes:,} or more", "unpack it and give a part of it")
     if n_bytes > LARGEST_FILE:
         limit = f"{LARGEST_FILE // 1_000_000} MB"
         raise refuse(f"the file is larger than {limit}", f"more than {limit} when unpacked", "give a part of it")
@@ -187,51 +236,140 @@ def _check_size(n_bytes: int) -> None:
 # --- encodings --------------------------------------------------------------------
 
 
-def decode(data: bytes, repairs: Repairs) -> tuple[str, str]:
+def decode(data: bytes, repairs: Repairs, *, keeps_returns: bool = False) -> tuple[str, str]:
     """Bytes -> (text, name of the encoding). Raises UploadError where they are no text at all.
+
+    A line ends with "\\n" alone, however it ended in the file, unless `keeps_returns`.
 
     >>> decode("\\ufeffLondon".encode("utf-16-le"), Repairs())
     ('London', 'UTF-16')
     """
-    kind = next((kind for magic, kind in _NOT_TEXT.items() if data.startswith(magic)), None)
-    if kind:
-        raise refuse("not a text file", kind, "save it as CSV or as plain text, UTF-8")
+    _refuse_other_files(data)
     text, encoding = _decode(data, repairs)
-    if "\x00" in text:
-        line = text.count("\n", 0, text.index("\x00")) + 1
-        raise refuse(f"not a text file: a NUL byte in line {line}", "binary data", "save it as plain text, UTF-8")
-    if not text.strip():
+    text = _without_zeros(text.lstrip("\ufeff"), repairs)
+    if not text or text.isspace():
         raise refuse("the file is empty", f"{len(data):,} bytes without a word", "give one with words and their tags")
-    if "\n" not in text and "\r" in text:
-        text = text.replace("\r", "\n")
-    return text, encoding
+    start = text[:1000].lstrip().partition("\n")[0].lower()
+    for beginning, (kind, mend) in _OTHER_TEXT.items():
+        if start.startswith(beginning) and "\t" not in start:
+            raise refuse("not a text file", kind, mend)
+    if "\r" in text and not (keeps_returns and "\n" in text):
+        text = _end_lines(text, repairs)
+    return _without_marks(text, repairs), encoding
+
+
+def _refuse_other_files(data: bytes) -> None:
+    """Raise UploadError where the first bytes are those of a picture, a document, an archive."""
+    if archive := next((kind for magic, kind in _ARCHIVES.items() if data.startswith(magic)), None):
+        raise refuse("not a text file", archive, "unpack it and give the file in it")
+    if data[257:262] == b"ustar":
+        raise refuse("not a text file", "a tar archive", "unpack it and give one of its files")
+    if kind := next((kind for magic, kind in _NOT_TEXT.items() if data.startswith(magic)), None):
+        raise refuse("not a text file", kind, "save it as CSV or as plain text, UTF-8")
 
 
 def _decode(data: bytes, repairs: Repairs) -> tuple[str, str]:
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return data.decode("utf-16", errors="replace"), "UTF-16"
-    if data[:4000].count(0) > len(data[:4000]) // 3:  # UTF-16 that lost its mark: every other byte is 0
-        name = "utf-16-le" if data[1:4000:2].count(0) > data[:4000:2].count(0) else "utf-16-be"
-        return data.decode(name, errors="replace"), "UTF-16 without its mark"
+    marked = next((found for mark, found in _MARKED.items() if data.startswith(mark)), None)
+    name, told = marked or (_unmarked_utf_16(data), "UTF-16 without its mark")
+    if name:
+        return _replace_bad(data.decode(name, errors="damaged"), name[:6].upper(), repairs), told
     try:
         return data.decode("utf-8-sig"), "UTF-8"
     except UnicodeDecodeError:
         return _decode_damaged(data, repairs)
 
 
+def _unmarked_utf_16(data: bytes) -> str | None:
+    """The encoding of UTF-16 that lost its mark: each line end, tab and space in it has a 0 beside it."""
+    start = data[: len(data[:4000]) // 2 * 2]
+    for name in ("utf-16-le", "utf-16-be") if 0 in start else ():
+        text = start.decode(name, errors="replace")
+        n_aligned, n_bytes = sum(map(text.count, "\n\r\t, ")), sum(map(start.count, b"\n\r\t, "))
+        if n_aligned and 2 * n_aligned >= n_bytes and "\x00" not in text:
+            return name
+    return None
+
+
 def _decode_damaged(data: bytes, repairs: Repairs) -> tuple[str, str]:
     """cp1252; or UTF-8 with damaged places, where most characters beyond ASCII are whole."""
-    text = data.decode("utf-8-sig", errors="replace")
-    n_beyond_ascii, n_damaged = len(text) - len(text.encode("ascii", errors="ignore")), text.count("\ufffd")
+    text = data.decode("utf-8-sig", errors="damaged")
+    n_beyond_ascii, n_damaged = len(text) - len(text.encode("ascii", errors="ignore")), text.count(_BAD)
     if n_beyond_ascii - n_damaged > n_damaged:
-        for line in _lines_with(text, "\ufffd"):
-            repairs.add("damaged UTF-8, unreadable characters replaced by �", line)
-        return text, "UTF-8"
+        return _replace_bad(text, "UTF-8", repairs), "UTF-8"
     # cp1252 leaves five bytes undefined; they are read as in latin-1.
     text = data.decode("cp1252", errors="latin1_rest")
     for line in _lines_with(text, "[^\x00-\x7f]"):
         repairs.add("line not in UTF-8, read as cp1252 (Windows)", line)
     return text, "cp1252"
+
+
+def _replace_bad(text: str, encoding: str, repairs: Repairs) -> str:
+    for line in _lines_with(text, _BAD) if _BAD in text else ():
+        repairs.add(f"damaged {encoding}, unreadable characters replaced by �", line)
+    return text.replace(_BAD, "\ufffd")
+
+
+def _without_zeros(text: str, repairs: Repairs) -> str:
+    """Take out NUL bytes behind the end, replace one in a word. Raises UploadError where they are many."""
+    if "\x00" in text:
+        whole, text = text, text.rstrip("\x00")
+        if not text or text.count("\x00") > 0.1 * len(text):
+            line = whole.count("\n", 0, whole.index("\x00")) + 1
+            raise refuse(f"not a text file: a NUL byte in line {line}", "binary data", "save it as plain text, UTF-8")
+        if len(text) < len(whole):
+            repairs.add("NUL bytes at the end of the file, left out", count=len(whole) - len(text))
+        for line in _lines_with(text, "\x00"):
+            repairs.add("NUL byte, replaced by �", line)
+        text = text.replace("\x00", "\ufffd")
+    return text
+
+
+def _without_marks(text: str, repairs: Repairs) -> str:
+    """Take out byte-order marks at line beginnings: files that had one each were joined there."""
+    if "\n\ufeff" in text:
+        for line in _lines_with(text, "(?<=\n)\ufeff"):
+            repairs.add("byte-order mark at the beginning of a line, left out", line)
+        text = re.sub("(?<=\n)\ufeff+", "", text)
+    return text
+
+
+def _end_lines(text: str, repairs: Repairs) -> str:
+    """End every line with a line feed alone; a carriage return alone is told where it is not the file's own way.
+
+    >>> _end_lines("a\\r\\nb\\r\\r\\nc\\n", Repairs())
+    'a\\nb\\nc\\n'
+    """
+    if "\n" not in text:
+        return text.replace("\r", "\n")
+    text = text.replace("\r\n", "\n") if "\r\r" not in text else re.sub(r"(?<!\r)\r+\n", "\n", text)
+    line, before = 1, 0
+    for match in re.finditer("\r", text):
+        line += text.count("\n", before, match.start())
+        repairs.add("carriage return alone, read as a line's end", line)
+        line, before = line + 1, match.end()
+    return text.replace("\r", "\n")
+
+
+def cut_lines(text: str) -> Iterator[str]:
+    """Yield the lines of a text, cut a block at a time: a million lines at once would take as many objects.
+
+    Raises UploadError, before anything is cut out of it, where a line has more than `LONGEST_LINE` characters.
+
+    >>> list(cut_lines("Ada\\tO\\n\\nruns"))
+    ['Ada\\tO', '', 'runs']
+    """
+    at, number = 0, 0
+    while at < len(text):
+        end = text.rfind("\n", at, at + _BLOCK)
+        if end < 0:
+            end = text.find("\n", at)
+            end = len(text) if end < 0 else end
+            if end - at > LONGEST_LINE:
+                what = f"line {number + 1} has {end - at:,} characters, at most {LONGEST_LINE:,} are read"
+                raise refuse(what, shorten(text[at : at + 61], 60), "put each word, or each sentence, on its own line")
+        lines = text[at:end].split("\n")
+        number, at = number + len(lines), end + 1
+        yield from lines
 
 
 def _lines_with(text: str, pattern: str) -> Iterator[int]:
@@ -250,6 +388,31 @@ def _latin1_rest(error: UnicodeError) -> tuple[str, int]:
 
 
 codecs.register_error("latin1_rest", _latin1_rest)
+codecs.register_error("damaged", lambda error: (_BAD, error.end))
+
+
+def clean_text(text: str, line: int, repairs: Repairs) -> str:
+    """Replace what no text file can hold: NUL, and halves of a character (lone surrogates)."""
+    clean, n_found = _NOT_IN_FILES.subn("\ufffd", text)
+    if n_found:
+        repairs.add("NUL or half a character, replaced by �", line, n_found)
+    return clean
+
+
+def clean_meta(pairs: Iterable[tuple[str, str]], line: int, repairs: Repairs) -> tuple[tuple[str, str], ...]:
+    """Meta as every form can hold it: a key is a word and stands once, a value is one line.
+
+    >>> clean_meta([("news genre", " a\\tb"), ("!", "c")], 1, Repairs())
+    (('news_genre', 'a b'),)
+    """
+    found: dict[str, str] = {}
+    for key, held in pairs:
+        name = "_".join(_META_KEY.findall(key))
+        if not name or name in found:
+            repairs.add("meta without a name, or under one that stands twice, left out", line)
+        else:
+            found[name] = " ".join(clean_text(held, line, repairs).split())
+    return tuple(found.items())
 
 
 # --- columns -> sentences -----------------------------------------------------------
@@ -257,20 +420,52 @@ codecs.register_error("latin1_rest", _latin1_rest)
 
 def to_sentences(columns: Columns, repairs: Repairs) -> tuple[tuple[Sentence, ...], str]:
     """Columns -> (sentences with spans, the scheme their tags are written in)."""
-    words, tags = columns.words, _clean_tags(columns, repairs)
-    bounds = list(zip(columns.starts, [*columns.starts[1:], len(words)], strict=True))
-    sequences = [tags[start:end] for start, end in bounds]
-    scheme = detect_scheme(sequences)
-    _note_forbidden(sequences, bounds, scheme, columns, repairs)
+    words = columns.words
+    columns.tags = tags = _clean_tags(columns, repairs)  # two lists of a million are one too many
+    scheme = detect_scheme(tags[start:end] for start, end in columns.bounds())
+    _note_forbidden(scheme, columns, repairs)
+    _note_lengths(columns, repairs)
     sentences = tuple(
         Sentence(
             tuple(words[start:end]),
-            tags_to_spans(sequence, scheme) if sequence.count("O") < end - start else (),
+            tags_to_spans(sequence, scheme) if (sequence := tags[start:end]).count("O") < end - start else (),
             meta=columns.metas.get(start, ()),
         )
-        for (start, end), sequence in zip(bounds, sequences, strict=True)
+        for start, end in columns.bounds()
     )
     return sentences, scheme
+
+
+def _note_lengths(columns: Columns, repairs: Repairs) -> None:
+    """Tell words and sentences of a length that a lost separator would give them."""
+    if max(map(len, set(columns.words)), default=0) > _LONGEST_USUAL_WORD:
+        for line, word in zip(columns.lines, columns.words, strict=True):
+            if len(word) > _LONGEST_USUAL_WORD:
+                what = f"word of more than {_LONGEST_USUAL_WORD:,} characters"
+                repairs.add(f"{what}: is a space or a quotation mark missing?", line)
+    for start, end in columns.bounds():
+        note_long_sentence(end - start, columns.between, columns.lines[start], repairs)
+    if (
+        len(columns.starts) == 1
+        and len(columns.words) <= _LONGEST_USUAL_SENTENCE
+        and columns.between != Columns().between
+    ):
+        n_inside = sum(word in _FULL_STOPS for word in columns.words[:-1])
+        if n_inside > 1:
+            what = f"the whole file is one sentence, with {n_inside:,} full stops inside"
+            repairs.add(f"{what}: are {columns.between} missing?", columns.lines[0])
+
+
+def note_long_pieces(text: str, line: int, repairs: Repairs) -> None:
+    """Tell a text with a piece so long that the tokenizer cuts it anywhere."""
+    if len(text) > LONGEST_PIECE and max(map(len, text.split())) > LONGEST_PIECE:
+        repairs.add(f"more than {LONGEST_PIECE} characters without a space, cut into several words", line)
+
+
+def note_long_sentence(n_words: int, between: str, line: int, repairs: Repairs) -> None:
+    """Tell a sentence so long that what should end it may be missing."""
+    if n_words > _LONGEST_USUAL_SENTENCE:
+        repairs.add(f"sentence of more than {_LONGEST_USUAL_SENTENCE:,} words: are {between} missing?", line)
 
 
 def _clean_tags(columns: Columns, repairs: Repairs) -> list[str]:
@@ -278,11 +473,13 @@ def _clean_tags(columns: Columns, repairs: Repairs) -> list[str]:
     distinct = dict.fromkeys(columns.tags)
     n_prefixed = sum(bool(_LOOSE_PREFIX.fullmatch(tag.strip())) for tag in distinct)
     has_prefixes = n_prefixed > sum(tag.strip().upper() != "O" for tag in distinct) - n_prefixed
+    has_prefixes |= any(tag[1:2] == "-" and split_tag(tag)[1] in distinct for tag in distinct)  # PER, and one B-PER
     cleaned = {tag: clean_tag(tag, has_prefixes) for tag in distinct}
     for line, tag in zip(columns.lines, columns.tags, strict=True) if any(why for _, why in cleaned.values()) else ():
         if why := cleaned[tag][1]:
             repairs.add(why, line)
-    return [cleaned[tag][0] for tag in columns.tags]
+    is_clean = all(tag == clean for tag, (clean, _) in cleaned.items())
+    return columns.tags if is_clean else [cleaned[tag][0] for tag in columns.tags]
 
 
 def clean_tag(tag: str, has_prefixes: bool) -> tuple[str, str]:
@@ -293,18 +490,25 @@ def clean_tag(tag: str, has_prefixes: bool) -> tuple[str, str]:
     >>> clean_tag("b_PER", True)
     ('B-PER', 'tag written B-label')
     """
-    clean = tag.strip()
+    clean = " ".join(tag.split())
     if _MANY_TAGS.fullmatch(clean):
-        parts = clean.split(",")
-        return next((part for part in parts if part != "O"), "O"), "several tags on one word, the first one kept"
+        parts = [part.strip() for part in clean.split(",")]
+        first = next((part for part in parts if part != "O"), "O")
+        return clean_tag(first, has_prefixes)[0], "several tags on one word, the first one kept"
     if clean == "o":
         return "O", "tag o read as O"
+    if not clean:
+        return "O", "word without a tag, read as O"
+    if len(clean) == 2 and _LOOSE_PREFIX.fullmatch(f"{clean}x"):
+        return "O", "tag B- or I- without a label, read as O"
     match = _LOOSE_PREFIX.fullmatch(clean)
     if match and (match[1].islower() or clean[1] == "_"):
-        return f"{match[1].upper()}-{match[2]}", "tag written B-label"
+        return f"{match[1].upper()}-{match[2].strip()}", "tag written B-label"
     if has_prefixes and not match and clean != "O":
         return f"I-{clean}", "tag without B- or I-, read as I-"
-    return clean, ""
+    if match and match[2] != match[2].strip():
+        return f"{match[1]}-{match[2].strip()}", "space in a tag left out"
+    return clean, "" if clean == tag.strip() else "white space in a tag, read as one space"
 
 
 def can_hold(label: str) -> bool:
@@ -317,15 +521,15 @@ def can_hold(label: str) -> bool:
     return is_line and not any(clean_tag(f"{prefix}-{label}", True)[1] for prefix in "BI")
 
 
-def _note_forbidden(
-    sequences: Sequence[list[str]], bounds: list, scheme: str, columns: Columns, repairs: Repairs
-) -> None:
+def _note_forbidden(scheme: str, columns: Columns, repairs: Repairs) -> None:
     """Count the tags that their scheme forbids; `tags_to_spans` reads them all the same."""
     pairs = set()
-    for sequence in sequences:
+    for start, end in columns.bounds():
+        sequence = columns.tags[start:end]
         pairs.update(zip([None, *sequence], [*sequence, None], strict=True))
     forbidden = {pair for pair in pairs if not is_allowed(*pair, scheme)}
-    for (start, _), sequence in zip(bounds, sequences, strict=True) if forbidden else ():
+    for start, end in columns.bounds() if forbidden else ():
+        sequence = columns.tags[start:end]
         for index, pair in enumerate(zip([None, *sequence], [*sequence, None], strict=True)):
             if pair in forbidden:
                 row = start + min(index, len(sequence) - 1)

@@ -22,10 +22,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from ner_core.data.formats.decoding import LARGEST_FILE, FormatResult, Repairs, refuse
+from ner_core.data.formats.decoding import LARGEST_FILE, FormatResult, Repairs, clean_meta, refuse
 from ner_core.data.formats.jsonl import check_sentence
 from ner_core.data.formats.marks import build_sentence, clean_text
-from ner_core.records import Prediction, Sentence, Span, Token
+from ner_core.records import Prediction, Sentence, Span
 
 _INSIDE, _BEGINS = 1, 3  # spaCy's numbers for ENT_IOB; 0 = not said, 2 = outside
 _MEND = "write it again with spaCy 3: DocBin(docs=docs).to_disk(path)"
@@ -161,13 +161,13 @@ def _to_sentences(words, gaps, spans, starts, meta, number: int, repairs: Repair
         if not kept:
             continue
         begin, stop = (0, len(text)) if len(cuts) == 2 else (offsets[kept[0]], offsets[kept[-1]] + len(words[kept[-1]]))
-        tokens = [Token(words[i], offsets[i] - begin, offsets[i] - begin + len(words[i])) for i in kept]
+        starts = tuple(offsets[i] - begin for i in kept)
         place = {i: n for n, i in enumerate(kept)}
         held = (
             [place[i] for i in range(s.start, s.end) if i in place] + [s.label] for s in spans if first <= s.start < end
         )
         inner = [Span(each[0], each[-2] + 1, each[-1]) for each in held if len(each) > 1]
-        found.append(build_sentence(text[begin:stop], tokens, inner, meta))
+        found.append(build_sentence(text[begin:stop], tuple(words[i] for i in kept), starts, inner, meta))
     if not found:
         repairs.add("document without a word, left out", number)
     return found
@@ -182,7 +182,8 @@ def _meta(packed: object, number: int, repairs: Repairs) -> tuple[tuple[str, str
         repairs.add("user data of a document, not read", number)
     meta = held.get("meta")
     pairs = meta.items() if isinstance(meta, dict) else ()
-    return tuple((key, text) for key, text in pairs if isinstance(key, str) and isinstance(text, str))
+    texts = ((key, text) for key, text in pairs if isinstance(key, str) and isinstance(text, str))
+    return clean_meta(texts, number, repairs)
 
 
 # --- writing -------------------------------------------------------------------------------

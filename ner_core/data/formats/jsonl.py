@@ -19,7 +19,7 @@ import re
 from collections.abc import Iterable
 from itertools import pairwise
 
-from ner_core.data.formats.decoding import Repairs
+from ner_core.data.formats.decoding import PART_NAMES, Repairs
 from ner_core.data.formats.marks import clean_text
 from ner_core.records import Sentence
 
@@ -27,7 +27,7 @@ _META_KEY = re.compile(r"\w+")
 
 
 def write_jsonl(sentences: Iterable[Sentence]) -> str:
-    r"""Write one object a sentence: text, tokens and entities with their offsets in characters, meta.
+    r"""Write one object a sentence: text, tokens and entities with their offsets in characters, part, meta.
 
     Raises ValueError where a sentence cannot be read back equal.
 
@@ -48,8 +48,10 @@ def _to_object(sentence: Sentence) -> dict:
         start, end = tokens[span.start].start, tokens[span.end - 1].end
         entities.append({"start": start - first, "end": end - first, "label": span.label, "text": text[start:end]})
     tokens = [{"text": token.text, "start": token.start - first, "end": token.end - first} for token in tokens]
-    meta = {"meta": dict(sentence.meta)} if sentence.meta else {}
-    return {"text": text[first:last], "tokens": tokens, "entities": entities, **meta}
+    meta = dict(sentence.meta)
+    part = {"part": meta.pop("part")} if meta.get("part") in PART_NAMES else {}
+    about = {**part, "meta": meta} if meta else part
+    return {"text": text[first:last], "tokens": tokens, "entities": entities, **about}
 
 
 def json_line(record: dict) -> str:

@@ -9,7 +9,8 @@ Source: "Annotated Corpus for Named Entity Recognition"
 
 Differs from the tutorials, which read both with pandas: a blank `Sentence #` is the only blank ever filled, so
 the words "None", "NA" and "null" stay words; a sentence is a run of rows, so its place in the file is kept
-and two runs of one number never melt into one; a row left out is counted in a Note.
+and two runs of one number never melt into one; a row left out is counted in a Note, and its words never fall to
+the sentence before. Rows are read one after the other, so that a table takes little more room than its words.
 
 >>> table = b"Sentence #,Word,POS,Tag\\nSentence: 1,Ada,NNP,B-per\\n,Lovelace,NNP,I-per\\n,lives,VBZ,O\\n"
 >>> read_long_csv(table).sentences[0].spans
@@ -20,27 +21,40 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+import re
+from array import array
+from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from ner_core.data.formats.decoding import (
     Columns,
     FormatResult,
     Repairs,
     can_hold,
+    clean_meta,
     decode,
     refuse,
     shorten,
     to_sentences,
     without_collector,
 )
+from ner_core.data.formats.tables import (
+    SENTENCE_NAMES,
+    TAG_NAMES,
+    WORD_NAMES,
+    header_cells,
+    plain_name,
+    read_header,
+    read_rows,
+)
 from ner_core.data.tags import spans_to_tags
 from ner_core.records import Sentence
 
-SENTENCE_NAMES = ("sentence #", "sentence_idx", "sentence_id", "sentence id", "sentence", "sent_id", "sent")
-WORD_NAMES = ("word", "token", "words", "tokens")
 META = "meta."
-TAG_NAMES = ("tag", "ner_tag", "ner", "label", "ner_tags", "tags", "entity")
-_DELIMITERS = (",", ";", "\t")
+ESCAPED = "escaped"  # names the columns of a row whose cell got a ' before it
+FORMULA_STARTS = tuple("=+-@\t\r\n\x00＝＋－＠")
+_DIGITS = re.compile(r"\d+")
+_LONGEST_CELL = 500_000  # characters that are written into one
 _MEND = "the first line must name a column for the sentence (Sentence # or sentence_idx), Word and Tag"
 
 
@@ -50,142 +64,192 @@ def is_long_csv(text: str) -> bool:
     >>> is_long_csv("Sentence #,Word,POS,Tag"), is_long_csv("Ada\\tB-per")
     (True, False)
     """
-    names = read_header(text)[0]
-    n_found = sum(any(name in names for name in known) for known in (SENTENCE_NAMES, WORD_NAMES, TAG_NAMES))
-    return n_found >= 2 or any(name in names for name in ("sentence #", "sentence_idx"))
+    names, delimiter, _ = read_header(text)
+    has = [any(name in names for name in known) for known in (SENTENCE_NAMES, WORD_NAMES, TAG_NAMES)]
+    if delimiter == "\t" and not has[0]:
+        return False  # CoNLL with column names above
+    return sum(has) >= 2 or any(name in names for name in ("sentence #", "sentence idx"))
 
 
 def read_long_csv(data: bytes) -> FormatResult:
     """Read a table with one row a word. Raises UploadError where it cannot be one."""
     repairs = Repairs()
     text, encoding = decode(data, repairs)
-    names, delimiter, header_line = read_header(text)
-    places = _places(names, text)
+    header, delimiter, header_line = header_cells(text)
+    names = list(map(plain_name, header))
+    table = _Table(header, header_line, _places(names, header, delimiter, header_line))
     with without_collector():
-        rows = _split_rows(text, delimiter)
-        header = rows[header_line - 1]
-        del rows[:header_line]
-        columns = _to_columns(rows, names, places, header_line + 1, repairs)
-        _add_metas(columns, header, rows, header_line + 1)
-        del rows
-        if not columns.words:
-            raise refuse(
-                "the table has a header and no row with a word and a tag", f"{header_line} line(s)", "add rows"
-            )
-        sentences, scheme = to_sentences(columns, repairs)
-    form = {"sentence #": "Kaggle ner_dataset.csv", "sentence_idx": "Kaggle ner.csv"}.get(names[places[0]])
+        _find_index(table, text, delimiter)
+        _read_words(table, read_rows(text, delimiter, table.n_cells, repairs, skip=header_line), repairs)
+        del text
+        if not table.columns.words:
+            what = f"the table has a header in line {header_line} and no row with a word and a tag"
+            raise refuse(what, shorten(delimiter.join(header), 80), "add rows")
+        if table.places[0] is None:
+            if len(table.columns.starts) == 1 and not table.has_blank_rows:
+                _refuse_names("Sentence #", header_line, ", and no blank row between sentences", header, delimiter)
+            repairs.add("no column of sentence numbers: blank lines end the sentences", header_line)
+            table.columns.between = "blank lines between sentences"
+        else:
+            ids = _blank_nan(table.ids, table.columns.lines, repairs)
+            table.columns.starts = _sentence_starts(ids, table.columns.lines, repairs)
+            table.columns.between = "sentence numbers"
+        for start in table.columns.starts if table.metas else ():
+            if held := table.metas.get(start):
+                table.columns.metas[start] = clean_meta(held, table.columns.lines[start], repairs)
+        sentences, scheme = to_sentences(table.columns, repairs)
+    place = table.places[0]
+    form = {"sentence #": "Kaggle ner_dataset.csv", "sentence idx": "Kaggle ner.csv"}.get(
+        "" if place is None else names[place - table.has_index]
+    )
     return FormatResult(sentences, f"{form or 'table with one row a word'}, {encoding}, {scheme}", repairs.notes)
 
 
-def read_header(text: str) -> tuple[list[str], str, int]:
-    """The first line with words: (its names in lower case, its delimiter, its number)."""
-    before = text[: len(text) - len(text.lstrip())].count("\n")
-    line = text.split("\n", before + 1)[before][:10_000]
-    delimiter = max(_DELIMITERS, key=line.count)
-    names = [name.strip().lower() for name in _split_line(line.removesuffix("\r"), delimiter)]
-    return names, delimiter, before + 1
+class _Table:
+    """A table while its rows are read: where its columns stand, and what was found in them."""
+
+    def __init__(self, header: list[str], header_line: int, places: tuple[int | None, int, int]) -> None:
+        self.header, self.header_line, self.places = header, header_line, places
+        self.n_cells, self.has_index, self.has_blank_rows = len(header), False, False
+        self.columns, self.ids = Columns(lines=array("I")), []
+        self.metas: dict[int, list[tuple[str, str]]] = {}  # row -> its cells under `meta.key`
 
 
-def _places(names: list[str], text: str) -> tuple[int, int, int]:
-    """In which columns the sentence, the word and the tag stand."""
+def _places(names: list[str], header: list[str], delimiter: str, header_line: int) -> tuple[int | None, int, int]:
+    """In which columns the sentence (None = in none), the word and the tag stand."""
     places = []
     for what, known in (("Sentence #", SENTENCE_NAMES), ("Word", WORD_NAMES), ("Tag", TAG_NAMES)):
         found = [names.index(name) for name in known if name in names]
-        if not found:
-            received = shorten(text.lstrip().partition("\n")[0].rstrip("\r"), 80)
-            raise refuse(f"no column {what} in line 1", f"the columns {received}", _MEND)
-        places.append(found[0])
+        if not found and what != "Sentence #":
+            _refuse_names(what, header_line, "", header, delimiter)
+        places.append(found[0] if found else None)
     return tuple(places)
 
 
-def _split_rows(text: str, delimiter: str) -> list[list[str]]:
-    """One list of cells a line: a quotation mark that is never closed spoils its own line alone."""
-    lines = text.split("\n")
-    try:
-        rows = list(csv.reader(lines, delimiter=delimiter))  # drops a "\r" at the end of a line
-        if len(rows) == len(lines):
-            return rows
-    except csv.Error:
-        pass
-    return [_split_line(line.removesuffix("\r"), delimiter) for line in lines]
+def _refuse_names(what: str, line: int, more: str, header: list[str], delimiter: str) -> None:
+    received = shorten(delimiter.join(header), 80)
+    raise refuse(f"no column {what} in line {line}{more}", f"the columns {received}", _MEND)
 
 
-def _split_line(line: str, delimiter: str) -> list[str]:
-    try:
-        return next(csv.reader([line], delimiter=delimiter), [])
-    except csv.Error:  # a cell of more than 131,072 characters
-        return ["", ""]
+def _find_index(table: _Table, text: str, delimiter: str) -> None:
+    """See whether the rows have one cell more than the header: an index without a name, as pandas writes it."""
+    first = (row for _, row in read_rows(text, delimiter, table.n_cells + 1, Repairs(), skip=table.header_line))
+    rows = [row for row in islice(first, 100) if any(row)]
+    n_longer = sum(len(row) == table.n_cells + 1 and bool(row[-1]) for row in rows)
+    if n_longer > 0.9 * len(rows):
+        table.n_cells, table.has_index = table.n_cells + 1, True
+        table.places = tuple(None if place is None else place + 1 for place in table.places)
 
 
-def _to_columns(rows: list, names: list[str], places: tuple, first_line: int, repairs: Repairs) -> Columns:
-    """Pick the three columns, leave out rows that cannot be read, find where sentences start."""
-    while rows and not any(rows[-1]):
-        rows.pop()
-    n_names = len(names)
-    if rows and _share(rows[:100], n_names + 1) > 0.9:
-        n_names, places = n_names + 1, tuple(place + 1 for place in places)  # an index without a name in the header
-    sentence, word, tag = places
-    lines: range | list[int] = range(first_line, first_line + len(rows))
-    if not _are_whole(rows, n_names, word, tag):
-        lines = [
-            line for line, row in zip(lines, rows, strict=True) if _is_whole(row, n_names, word, tag, line, repairs)
-        ]
-        rows = [rows[line - first_line] for line in lines]
-    ids = [row[sentence].strip() for row in rows]
-    starts = _sentence_starts(ids, lines, repairs)
-    shared: dict[str, str] = {}  # a million words become a few thousand strings
-    words = [shared.setdefault(row[word], row[word]) for row in rows]
-    if any(text != text.strip() for text in shared):
-        words = [text.strip() for text in words]
-    return Columns(words, [row[tag] for row in rows], lines, starts)
+def _read_words(table: _Table, rows: Iterable[tuple[int, list[str]]], repairs: Repairs) -> None:
+    """Gather words, tags, sentence numbers and line numbers; leave out, and count, the rows that cannot be read."""
+    sentence, word, tag = table.places
+    columns, n_cells, header = table.columns, table.n_cells, table.header
+    meta_places = {
+        i + table.has_index: name.removeprefix(META) for i, name in enumerate(header) if name.startswith(META)
+    }
+    is_escaped = header[-1] == ESCAPED
+    words: dict[str, str] = {}  # as in the file -> as read: a million words become a few thousand strings
+    tags: dict[str, str] = {}
+    is_start, last, left_out = True, "", ""  # left_out: the number of a row left out, if it began a sentence
+    for line, row in rows:
+        is_whole = len(row) == n_cells
+        text, given = (words.get(row[word]), tags.get(row[tag])) if is_whole else (None, None)
+        if text is None or given is None:
+            if not is_whole or not row[word].strip(" \t\n") or not row[tag].strip() or row == header:
+                if not any(map(str.strip, row)):
+                    is_start = table.has_blank_rows = True
+                    continue
+                _tell_row(row, header, n_cells, word, line, repairs)
+                if sentence is not None and len(row) > sentence and _is_like(row[sentence].strip(), last):
+                    left_out = row[sentence].strip()
+                continue
+            text = words.setdefault(row[word], row[word].strip(" \t\n").replace("\n", " "))
+            given = tags.setdefault(row[tag], row[tag])
+        if text != row[word]:
+            what = "line break inside a word, read as a space" if "\n" in row[word] else "space around a word, left out"
+            repairs.add(what, line)
+        if is_escaped:
+            row = _undo_escapes(row, header, line, repairs)
+            text, given = row[word], row[tag]
+        if sentence is not None:
+            number = row[sentence].strip() or left_out
+            if number == last:
+                number = last  # one string for a run of equal ones
+            last = number or last
+            table.ids.append(number)
+        elif is_start:
+            columns.starts.append(len(columns.words))
+        is_start, left_out = False, ""
+        if meta_places and (held := [(key, row[i]) for i, key in meta_places.items() if row[i].strip()]):
+            table.metas[len(columns.words)] = held
+        columns.words.append(text)
+        columns.tags.append(given)
+        columns.lines.append(line)
 
 
-def _add_metas(columns: Columns, header: list[str], rows: list, first_line: int) -> None:
-    """Read the columns `meta.key` of our own tables, on the row in which a sentence begins."""
-    keys = {i: name.removeprefix(META) for i, name in enumerate(header) if name.startswith(META)}
-    for start in columns.starts if keys else ():
-        row = rows[columns.lines[start] - first_line]
-        columns.metas[start] = tuple((key, row[i]) for i, key in keys.items() if row[i])
-
-
-def _are_whole(rows: list, n_names: int, word: int, tag: int) -> bool:
-    """Is every row complete? Looks at each distinct word and tag once."""
-    if set(map(len, rows)) != {n_names}:
-        return False
-    distinct = {row[word] for row in rows} | {row[tag] for row in rows}
-    return all(map(str.strip, distinct))
-
-
-def _share(rows: list, n_cells: int) -> float:
-    filled = [row for row in rows if row]
-    return sum(len(row) == n_cells for row in filled) / max(len(filled), 1)
-
-
-def _is_whole(row: list[str], n_names: int, word: int, tag: int, line: int, repairs: Repairs) -> bool:
-    """Can this row be read? If not, and it is not blank, count why."""
-    if not row or not any(cell.strip() for cell in row):
-        return False
-    if len(row) != n_names:
-        repairs.add(f"line without {n_names} cells, left out", line)
-    elif not row[word].strip():
+def _tell_row(row: list[str], header: list[str], n_cells: int, word: int, line: int, repairs: Repairs) -> None:
+    """Count why a row is left out."""
+    if row == header:
+        repairs.add("line of column names left out", line)
+    elif len(row) != n_cells:
+        repairs.add(f"line without {n_cells} cells, left out", line)
+    elif not row[word].strip(" \t\n"):
         repairs.add("line without a word, left out", line)
-    elif not row[tag].strip():
-        repairs.add("line without a tag, left out", line)
     else:
-        return True
-    return False
+        repairs.add("line without a tag, left out", line)
 
 
-def _sentence_starts(ids: list[str], lines, repairs: Repairs) -> list[int]:
+def _is_like(number: str, last: str) -> bool:
+    """Is a cell of a row left out another sentence number, such as the last one?
+
+    >>> _is_like("Sentence: 12", "Sentence: 9"), _is_like("runs", "9"), _is_like("9", "9")
+    (True, False, False)
+    """
+    return number not in ("", last) and (not last or _DIGITS.sub("1", number) == _DIGITS.sub("1", last))
+
+
+def _undo_escapes(row: list[str], header: list[str], line: int, repairs: Repairs) -> list[str]:
+    """Take away the ' that `write_long_csv` put before cells for spreadsheets; the last column names them."""
+    row = list(row)
+    for name in row[-1].split() if len(row) == len(header) else ():
+        place = header.index(name) if name in header else -1
+        if row[place].startswith("'"):
+            row[place] = row[place][1:]
+            repairs.add("' before a cell that a spreadsheet would run, taken away", line)
+    return row
+
+
+def _blank_nan(ids: list[str], lines: Sequence[int], repairs: Repairs) -> list[str]:
+    """Blank the numbers that pandas has written as "nan", where others are numbers."""
+    nan = {name for name in set(ids) if name.lower() == "nan"}
+    if not nan or set(ids) <= nan | {""}:
+        return ids
+    for line, name in zip(lines, ids, strict=True):
+        if name in nan:
+            repairs.add("sentence number nan, read as blank", line)
+    return ["" if name in nan else name for name in ids]
+
+
+def _sentence_starts(ids: list[str], lines: Sequence[int], repairs: Repairs) -> list[int]:
     """Rows that begin a sentence: any number where continuation rows are blank, else a new number.
 
     >>> _sentence_starts(["1", "", "2", ""], range(2, 6), Repairs())
     [0, 2]
     >>> _sentence_starts(["1", "1", "2", "2"], range(2, 6), Repairs())
     [0, 2]
+    >>> _sentence_starts(["1", "1", "", "1", "1", "2"], range(2, 8), Repairs())
+    [0, 5]
     """
-    is_filled = "" not in ids
-    starts = [i for i, name in enumerate(ids) if name and not (is_filled and i and name == ids[i - 1])]
+    n_blank, n_same = ids.count(""), sum(name == before != "" for name, before in zip(ids[1:], ids, strict=False))
+    is_filled = not n_blank or n_same > n_blank
+    starts, last = [], ""
+    for i, name in enumerate(ids):
+        if name and not (is_filled and name == last):
+            starts.append(i)
+        elif not name and is_filled and last:
+            repairs.add("line without a sentence number, read with the sentence before", lines[i])
+        last = name or last
     if ids and (not starts or starts[0] != 0):
         repairs.add("words before the first sentence number, read as a sentence", lines[0])
         starts.insert(0, 0)
@@ -200,8 +264,11 @@ def _sentence_starts(ids: list[str], lines, repairs: Repairs) -> list[int]:
 # --- writing ----------------------------------------------------------------------------
 
 
-def write_long_csv(sentences: Iterable[Sentence]) -> str:
+def write_long_csv(sentences: Iterable[Sentence], *, for_spreadsheets: bool = False) -> str:
     """Write one word a row as `ner_dataset.csv` has it; meta in columns of its own, on a sentence's first row.
+
+    `for_spreadsheets` puts a ' before a cell that a spreadsheet would run as a formula, and names the cell's column in
+    `escaped`: the reader takes the ' away again, and tells it.
 
     Raises ValueError where a sentence cannot be read back equal. Offsets are left out: a table holds words.
 
@@ -214,15 +281,27 @@ def write_long_csv(sentences: Iterable[Sentence]) -> str:
     keys = tuple(dict.fromkeys(key for sentence in sentences for key, _ in sentence.meta))
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["Sentence #", "Word", "POS", "Tag", *(META + key for key in keys)])
+    header = ["Sentence #", "Word", "POS", "Tag", *(META + key for key in keys)]
+    writer.writerow([*header, ESCAPED] if for_spreadsheets else header)
     _check_cells(sentences)
     for number, sentence in enumerate(sentences, 1):
         meta, rest = dict(sentence.meta), [""] * len(keys)
         tags = spans_to_tags(sentence.spans, len(sentence))
         for i, (word, tag) in enumerate(zip(sentence.words, tags, strict=True)):
             first = [f"Sentence: {number}", word, "", tag, *(meta.get(key, "") for key in keys)]
-            writer.writerow(["", word, "", tag, *rest] if i else first)
+            row = ["", word, "", tag, *rest] if i else first
+            writer.writerow(_escape(row, header) if for_spreadsheets else row)
     return buffer.getvalue()
+
+
+def _escape(row: list[str], header: list[str]) -> list[str]:
+    """
+    >>> _escape(["", "=1", "", "O"], ["Sentence #", "Word", "POS", "Tag"])
+    ['', "'=1", '', 'O', 'Word']
+    """
+    risky = [cell.startswith(FORMULA_STARTS) for cell in row]
+    cells = [f"'{cell}" if is_risky else cell for cell, is_risky in zip(row, risky, strict=True)]
+    return [*cells, " ".join(name for name, is_risky in zip(header, risky, strict=True) if is_risky)]
 
 
 def _check_cells(sentences: tuple[Sentence, ...]) -> None:
@@ -231,15 +310,15 @@ def _check_cells(sentences: tuple[Sentence, ...]) -> None:
         raise ValueError("A table holds sentences of at least one word. Received: one without.")
     for word in {word for sentence in sentences for word in sentence.words}:
         if not word or not _is_cell(word):
-            raise ValueError(f"A word in a table has no line break and no white space at its ends. Received: {word!r}.")
+            raise ValueError(f"A word in a table has no line break and no space at its ends. Received: {word!r}.")
     for label in {span.label for sentence in sentences for span in sentence.spans}:
         if not _is_cell(label) or not can_hold(label):
             raise ValueError(f"A label in a table is one line without several tags in it. Received: {label!r}.")
     for meta in {sentence.meta for sentence in sentences}:
-        if len(dict(meta)) < len(meta) or not all(text and _is_cell(text) and _is_cell(key) for key, text in meta):
+        if clean_meta(meta, 0, Repairs()) != meta or not all(text and _is_cell(text) for _, text in meta):
             raise ValueError(f"Meta in a table is one line of text under each key, not empty. Received: {meta!r}.")
 
 
 def _is_cell(text: str) -> bool:
     is_plain = not any(character in "\x00\r\n" or "\ud800" <= character <= "\udfff" for character in text)
-    return is_plain and text == text.strip() and len(text) < 100_000
+    return is_plain and text == text.strip(" \t") and len(text) < _LONGEST_CELL

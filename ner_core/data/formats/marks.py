@@ -16,23 +16,22 @@ offsets are converted: that is seen where emoji or accents stand before a mark.
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import NamedTuple
 
-from ner_core.data.formats.decoding import Repairs
-from ner_core.data.text import tokenize
-from ner_core.records import Sentence, Span, Token
+from ner_core.data.formats.decoding import Repairs, clean_text, note_long_pieces, note_long_sentence
+from ner_core.data.text import cut_words, learn
+from ner_core.records import Sentence, Span
 
 UNITS = {
     "characters": None,
     "UTF-16 units": lambda character: 1 + (character > "\uffff"),
     "UTF-8 bytes": lambda character: len(character.encode("utf-8", "surrogatepass")),
 }
-_NOT_IN_FILES = re.compile("[\x00\ud800-\udfff]")
+_BLOCK = 1_000  # records whose words are learned at once
 _MOST_LOOKED_AT = 2_000  # records looked at to find the unit
 
 
@@ -66,15 +65,12 @@ def to_sentences(records: Iterable[Record], repairs: Repairs) -> tuple[Sentence 
     if unit != "characters":
         n_marks = sum(len(record.marks) for record in records)
         repairs.add(f"offset counted in {unit}, converted to characters", count=2 * n_marks)
-    return tuple(_to_sentence(record, unit, repairs) for record in records)
-
-
-def clean_text(text: str, line: int, repairs: Repairs) -> str:
-    """Replace what no text file can hold: NUL, and halves of a character (lone surrogates)."""
-    clean, n_found = _NOT_IN_FILES.subn("\ufffd", text)
-    if n_found:
-        repairs.add("NUL or half a character, replaced by �", line, n_found)
-    return clean
+    sentences = []
+    for first in range(0, len(records), _BLOCK):
+        block = records[first : first + _BLOCK]
+        learn(record.text for record in block if record.tokens is None)
+        sentences += [_to_sentence(record, unit, repairs) for record in block]
+    return tuple(sentences)
 
 
 # --- what a mark may hold ------------------------------------------------------------
@@ -162,28 +158,33 @@ def _fits(text: str, mark: Mark, to_place: Callable[[int], int | None]) -> bool:
 
 
 def _to_sentence(record: Record, unit: str, repairs: Repairs) -> Sentence | None:
-    tokens = _given_tokens(record, repairs) if record.tokens is not None else tokenize(record.text)
-    if not tokens:
+    if record.tokens is None:
+        note_long_pieces(record.text, record.line, repairs)
+    found = _given_words(record, repairs) if record.tokens is not None else cut_words(record.text)
+    if not found:
         repairs.add("record without a word, left out", record.line)
         return None
-    return build_sentence(record.text, tokens, _to_spans(record, tokens, unit, repairs), record.meta)
+    note_long_sentence(len(found), "line ends", record.line, repairs)
+    words, starts = zip(*found, strict=True)
+    return build_sentence(record.text, words, starts, _to_spans(record, words, starts, unit, repairs), record.meta)
 
 
-def build_sentence(text: str, tokens: Sequence[Token], spans: Iterable[Span], meta: tuple = ()) -> Sentence:
+def build_sentence(
+    text: str, words: tuple[str, ...], starts: tuple[int, ...], spans: Iterable[Span] = (), meta: tuple = ()
+) -> Sentence:
     """A sentence that keeps its text and offsets where one space between the words does not say it all.
 
-    >>> build_sentence("Ada runs", tokenize("Ada runs"), ())
+    >>> build_sentence("Ada runs", ("Ada", "runs"), (0, 4))
     Sentence(words=('Ada', 'runs'), spans=(), raw=None, starts=None, meta=())
     """
-    words = tuple(token.text for token in tokens)
     if " ".join(words) == text:
         return Sentence(words, tuple(spans), meta=meta)
-    return Sentence(words, tuple(spans), text, tuple(token.start for token in tokens), meta)
+    return Sentence(words, tuple(spans), text, starts, meta)
 
 
-def _given_tokens(record: Record, repairs: Repairs) -> tuple[Token, ...]:
+def _given_words(record: Record, repairs: Repairs) -> list[tuple[str, int]]:
     """The tokens of the file; or our own, where those do not cover their text."""
-    text, tokens, last = record.text, [], 0
+    text, found, last = record.text, [], 0
     for given in record.tokens:
         start, end = _to_int(given.start), _to_int(given.end)
         is_right = start is not None and end is not None and last <= start < end <= len(text)
@@ -191,20 +192,22 @@ def _given_tokens(record: Record, repairs: Repairs) -> tuple[Token, ...]:
             break
         last = end
         if text[start:end].strip():
-            tokens.append(Token(text[start:end], start, end))
+            found.append((text[start:end], start))
         else:
             repairs.add("token of white space, read as the space between words", record.line)
     else:
         if not text[last:].strip():
-            return tuple(tokens)
+            return found
     repairs.add("tokens that do not fit their text, cut anew", record.line)
-    return tokenize(text)
+    return cut_words(text)
 
 
-def _to_spans(record: Record, tokens: Sequence[Token], unit: str, repairs: Repairs) -> list[Span]:
-    """The marks as spans of tokens, none over another."""
+def _to_spans(record: Record, words: Sequence[str], starts: Sequence[int], unit: str, repairs: Repairs) -> list[Span]:
+    """The marks as spans of words, none over another."""
+    if not record.marks:
+        return []
     to_place = _places(record.text, unit)
-    starts, ends = [token.start for token in tokens], [token.end for token in tokens]
+    ends = [start + len(word) for word, start in zip(words, starts, strict=True)]
     found: dict[tuple[int, int], str] = {}
     for mark in record.marks:
         bounds = _to_bounds(record, (to_place(mark.start), to_place(mark.end)), starts, ends, repairs)
@@ -214,7 +217,7 @@ def _to_spans(record: Record, tokens: Sequence[Token], unit: str, repairs: Repai
             same = found[bounds] == mark.label
             repairs.add("entity given twice" if same else "two labels on the same words, the first kept", record.line)
         found.setdefault(bounds, mark.label)
-    taken, spans = bytearray(len(tokens)), []
+    taken, spans = bytearray(len(words)), []
     for first, last in sorted(found, key=lambda bounds: (bounds[0] - bounds[1], bounds[0])):
         if taken.find(1, first, last) >= 0:
             repairs.add("entity that overlaps a longer one, left out", record.line)
@@ -224,7 +227,9 @@ def _to_spans(record: Record, tokens: Sequence[Token], unit: str, repairs: Repai
     return sorted(spans)
 
 
-def _to_bounds(record: Record, place: tuple, starts: list[int], ends: list[int], repairs: Repairs) -> tuple | None:
+def _to_bounds(
+    record: Record, place: tuple, starts: Sequence[int], ends: Sequence[int], repairs: Repairs
+) -> tuple | None:
     """The first word of a mark, and the one behind its last; None where it holds no word."""
     (start, end), text = place, record.text
     if start is None or end is None or start >= end:

@@ -14,13 +14,24 @@ learned from, and a Note says so. A file of one word a line, or of equal columns
 from __future__ import annotations
 
 from collections import Counter
+from itertools import islice
 
-from ner_core.data.formats.decoding import FormatResult, Repairs, decode, without_collector
-from ner_core.data.formats.marks import build_sentence, clean_text
-from ner_core.data.text import tokenize
+from ner_core.data.formats.decoding import (
+    FormatResult,
+    Repairs,
+    clean_text,
+    cut_lines,
+    decode,
+    note_long_pieces,
+    without_collector,
+)
+from ner_core.data.formats.marks import build_sentence
+from ner_core.data.text import cut_words, learn
+from ner_core.records import Sentence
 
 _ENDS = (".", "!", "?", "…", "。", '."', '!"', '?"', ".”", "?”", "!”", ".)")
 _LONGEST_USUAL = 200  # words in a line
+_BLOCK = 1_000  # lines whose words are learned at once
 
 
 def is_prose(text: str) -> bool:
@@ -52,14 +63,21 @@ def read_plain(data: bytes) -> FormatResult:
     """Read one sentence a line. Raises UploadError where the file is no text."""
     repairs = Repairs()
     text, encoding = decode(data, repairs)
-    sentences = []
+    sentences, lines = [], enumerate(cut_lines(text), 1)
     with without_collector():
-        for number, line in enumerate(text.split("\n"), 1):
-            line = clean_text(line.strip(), number, repairs)
-            if not (tokens := tokenize(line)):
-                continue
-            if len(tokens) > _LONGEST_USUAL:
-                repairs.add(f"line of more than {_LONGEST_USUAL} words, read as one sentence", number)
-            sentences.append(build_sentence(line, tokens, ()))
+        while block := [(number, line.strip()) for number, line in islice(lines, _BLOCK)]:
+            learn(line for _, line in block)
+            sentences += filter(None, (_to_sentence(clean_text(line, n, repairs), n, repairs) for n, line in block))
     repairs.add("sentence without tags: a text has no gold to learn from", count=len(sentences))
     return FormatResult(tuple(sentences), f"plain text, one sentence a line, {encoding}", repairs.notes)
+
+
+def _to_sentence(line: str, number: int, repairs: Repairs) -> Sentence | None:
+    """The words of one line; None for a blank one."""
+    note_long_pieces(line, number, repairs)
+    found = cut_words(line)
+    if not found:
+        return None
+    if len(found) > _LONGEST_USUAL:
+        repairs.add(f"line of more than {_LONGEST_USUAL} words, read as one sentence", number)
+    return build_sentence(line, *zip(*found, strict=True))

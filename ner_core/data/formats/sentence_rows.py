@@ -17,31 +17,31 @@ from __future__ import annotations
 
 import ast
 import csv
-import io
 import re
 import warnings
+from array import array
 from collections.abc import Iterator
 
 from ner_core.data.formats.decoding import (
     Columns,
     FormatResult,
     Repairs,
+    cut_lines,
     decode,
     refuse,
     shorten,
     to_sentences,
     without_collector,
 )
-from ner_core.data.formats.kaggle import TAG_NAMES, WORD_NAMES, read_header
 from ner_core.data.formats.marks import clean_text
+from ner_core.data.formats.tables import TAG_NAMES, WORD_NAMES, read_header
 
 TEXT_NAMES = ("sentence", "text", "sentences", "words", "tokens")
-ROW_TAG_NAMES = (*TAG_NAMES, "word_labels", "labels")
+ROW_TAG_NAMES = (*TAG_NAMES, "word labels")
 _STRING = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
 _LIST = re.compile(rf"[\[(]\s*(?:{_STRING}[\s,]*)*[\])]", re.DOTALL)
 _ITEM = re.compile(_STRING, re.DOTALL)
 _IS_LIST = re.compile(r"[\[(]\s*['\"].*[\])]$|\[\s*\]$", re.DOTALL)
-_LARGEST_CELL = 10_000_000  # characters
 _MEND = "the first line must name a column for the sentence's words (Sentence) and one for its tags (Tag)"
 
 
@@ -72,10 +72,10 @@ def read_sentence_rows(data: bytes) -> FormatResult:
     if word is None or tag is None:
         received = shorten(text.lstrip().partition("\n")[0], 80)
         raise refuse("no columns Sentence and Tag in line 1", f"the columns {received}", _MEND)
-    columns = Columns()
+    columns, shared = Columns(lines=array("I")), {}  # shared: one string for each distinct word
     with without_collector():
         for line, row in _rows(text, delimiter, header_line):
-            _add_row(columns, row, len(names), (word, tag), line, repairs)
+            _add_row(columns, row, len(names), (word, tag), line, repairs, shared)
         if not columns.words:
             why = "; ".join(note.what for note in repairs.notes)
             raise refuse("no row holds words and as many tags", why or "a header alone", _MEND)
@@ -85,24 +85,22 @@ def read_sentence_rows(data: bytes) -> FormatResult:
 
 def _rows(text: str, delimiter: str, header_line: int) -> Iterator[tuple[int, list[str]]]:
     """Rows with the line each begins in; a cell in quotation marks may go over several lines."""
-    before = csv.field_size_limit(_LARGEST_CELL)
-    try:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-        while True:
-            line = reader.line_num + 1
-            try:
-                row = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                raise refuse(f"the row in line {line} cannot be read", str(error), _MEND) from None
-            if line > header_line and any(cell.strip() for cell in row):
-                yield line, row
-    finally:
-        csv.field_size_limit(before)
+    reader = csv.reader((f"{line}\n" for line in cut_lines(text)), delimiter=delimiter)
+    while True:
+        line = reader.line_num + 1
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise refuse(f"the row in line {line} cannot be read", str(error), _MEND) from None
+        if line > header_line and any(cell.strip() for cell in row):
+            yield line, row
 
 
-def _add_row(columns: Columns, row: list[str], n_names: int, places: tuple, line: int, repairs: Repairs) -> None:
+def _add_row(
+    columns: Columns, row: list[str], n_names: int, places: tuple, line: int, repairs: Repairs, shared: dict
+) -> None:
     """Append one sentence's words and tags, or count why it is left out."""
     if len(row) not in (n_names, n_names + 1):
         repairs.add(f"row without {n_names} cells, left out", line)
@@ -116,13 +114,13 @@ def _add_row(columns: Columns, row: list[str], n_names: int, places: tuple, line
         repairs.add("row whose list cannot be read, left out", line)
     elif len(words) != len(tags):
         repairs.add("row with more words than tags or fewer, left out", line)
-    elif not all(each.strip() for each in (*words, *tags)):
+    elif not all(word.strip(" \t") for word in words) or not all(map(str.strip, tags)):
         repairs.add("row with an empty word or tag, left out", line)
     elif words:
         columns.starts.append(len(columns.words))
-        columns.words += words
-        columns.tags += tags
-        columns.lines += [line] * len(words)
+        columns.words += map(shared.setdefault, words, words)
+        columns.tags += map(shared.setdefault, tags, tags)
+        columns.lines.extend([line] * len(words))
 
 
 def split_cell(cell: str, line: int, repairs: Repairs, *, is_tags: bool = False) -> list[str] | None:

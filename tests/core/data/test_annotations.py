@@ -256,8 +256,8 @@ def test_offsets_in_other_units(unit, start, text):
 
 def test_half_characters_and_nul_are_replaced():
     result = read_annotations(b'{"text": "A\\ud800da \\u0000 \\ud83d\\ude00", "label": [[0, 4, "p\\u0000"]]}')
-    assert result.sentences[0].words == ("A", "\ufffd", "da", "\ufffd", "😀")
-    assert result.sentences[0].spans == (Span(0, 3, "p\ufffd"),)
+    assert result.sentences[0].words == ("A\ufffdda", "\ufffd", "😀")
+    assert result.sentences[0].spans == (Span(0, 1, "p\ufffd"),)
     assert notes(result) == {"NUL or half a character, replaced by �": (3, (1, 1))}
 
 
@@ -302,7 +302,7 @@ def test_json_as_people_write_it(text, values, told):
         ('[{"text": "Ada"}\n{"text": "Bob"}]', "line 2 is no JSON: the list goes on without a comma"),
         ('[{"text": "Ada"}', "received the end of the file"),
         ('[{"text": "Ada"}]\nand more', "line 2 is no JSON: something stands behind the list"),
-        ('{"text":\n"Ada",\n}', "is no JSON"),  # line 2 or 3: Pythons differ in what they blame
+        ('{"text":\n"Ada";\n}', "is no JSON"),  # line 2 or 3: Pythons differ in what they blame
         ("[" * 100_000, "line 1 is no JSON: brackets are nested too deeply"),
         ('{"a":' * 100_000, "line 1 is no JSON: brackets are nested too deeply"),
         ("[]", "no record with gold entities in 0: there is none"),

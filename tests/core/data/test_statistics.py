@@ -5,8 +5,6 @@ import time
 from ner_core.data.corpus import load_corpus
 from ner_core.data.statistics import (
     corpus_counts,
-    duplicate_counts,
-    frequent_mentions_by_label,
     length_cut,
     length_histogram,
     length_summary,
@@ -46,10 +44,6 @@ def test_an_empty_corpus_has_zeros():
     assert length_cut((), 5).all_o_accuracy == 0 and length_histogram(()) == {}
 
 
-def test_mentions():
-    assert frequent_mentions_by_label(SENTENCES, 5) == {"geo": [("London", 2)], "per": [("Ada Lovelace", 1)]}
-
-
 def test_search():
     assert search_sentences(SENTENCES) == [0, 1, 2]
     assert search_sentences(SENTENCES, " LONDON ") == [0, 1]
@@ -69,11 +63,6 @@ def test_lengths_of_a_small_corpus():
     whole = length_cut(SENTENCES, 0)
     assert (whole.max_length, whole.n_cells, whole.padding_share) == (6, 18, 7 / 18)
     assert length_cut(SENTENCES, None).all_o_accuracy == 7 / 11
-
-
-def test_duplicates_and_conflicts():
-    other = Sentence(FOG.words)
-    assert duplicate_counts([ADA, FOG, FOG, other]) == {"distinct": 2, "repeated": 2, "conflicting": 1}
 
 
 def test_the_known_figures_of_gmb(gmb):
@@ -106,4 +95,3 @@ def test_the_known_figures_of_gmb(gmb):
             accuracy,
         )
     assert (length_cut(measured, 50).n_cut_sentences, length_cut(measured, 50).n_cut_entities) == (98, 46)
-    assert duplicate_counts(corpus.sentences)["conflicting"] == 35

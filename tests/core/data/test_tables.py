@@ -131,13 +131,15 @@ def test_conll_u():
         "comment line left out": (1, (1,)),
         "line for several words (1-2): its words are read, left out": (1, (4,)),
         "line for an unwritten word (1.1), left out": (1, (7,)),
+        "comment # text left out: the words are read": (2, (3, 12)),
     }
 
 
 def test_universal_ner_has_its_tag_in_the_third_column():
     text = "# sent_id = a\n# text = Ada runs\n1\tAda\tB-PER\t-\tme\n2\truns\tO\t-\tme\n\n# sent_id = b\n# text = x\n1\tx\tO\t-\tme\n"
     result = read_conll(text.encode())
-    assert [s.spans for s in result.sentences] == [(Span(0, 1, "PER"),), ()] and not result.notes
+    assert [s.spans for s in result.sentences] == [(Span(0, 1, "PER"),), ()]
+    assert notes(result) == {"comment # text left out: the words are read": (2, (2, 7))}
     assert [s.meta for s in result.sentences] == [(("sent_id", "a"),), (("sent_id", "b"),)]
 
 

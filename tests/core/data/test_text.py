@@ -41,7 +41,7 @@ def test_sentences_hold_every_token_once(text):
         ("The U.S.-led anti-U.N. al-Qaida", ["The", "U.S.-led", "anti-U.N.", "al-Qaida"]),
         ("Mr. Hope's 1-0, $5 or 10%", ["Mr.", "Hope", "'s", "1-0", ",", "$", "5", "or", "10", "%"]),
         ("don't cant wed", ["do", "n't", "cant", "wed"]),
-        ("#Rome won!! 👍🏽", ["#Rome", "won", "!!", "👍", "🏽"]),
+        ("#Rome won!! 👍🏽", ["#Rome", "won", "!!", "👍🏽"]),
         ("Rome—Paris\u00a0Oslo\u2028Bonn", ["Rome", "—", "Paris", "Oslo", "Bonn"]),
         ("Lt. Col. Ada Lovelace", ["Lt.", "Col.", "Ada", "Lovelace"]),
         ("\t\r\n ", []),

@@ -1,16 +1,18 @@
 """Reading what was written gives equal words, spans and meta; what a form cannot hold is refused."""
 
+import io
 import zlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ner_core.__main__ import FORMS, main, write_form
-from ner_core.data.corpus import load_corpus
+from ner_core.data.corpus import load_corpus, with_parts
 from ner_core.data.formats import docbin
 from ner_core.data.formats.docbin import pack_docbin, read_docbin, write_docbin
-from ner_core.records import GMB_LABELS, Sentence, Span, SplitConfig, UploadError
+from ner_core.records import GMB_LABELS, Corpus, Sentence, Span, SplitConfig, UploadError
 
 WHOLE = SplitConfig(test=0.0, dev=0.0)
 ADA = Sentence(("Ada", "Lovelace", "lives"), (Span(0, 2, "per"),), meta=(("genre", "news"),))
@@ -88,6 +90,113 @@ def test_what_is_written_is_read_back(form, given_sentences):
 FORM_OF = {"conll": "conll", "jsonl": "json", "csv": "kaggle", "spacy": "spacy"}
 
 
+def text_of(sentence):
+    return sentence.text, sentence.tokens
+
+
+@pytest.mark.parametrize("form", FORMS)
+@settings(deadline=None)
+@given(st.lists(sentences(), min_size=2, max_size=5), st.data())
+@example([ADA, IN_A_TEXT], None)
+def test_parts_that_are_written_are_read_back(form, given_sentences, data):
+    """train, dev and test, however they lie in the file, and beside them words, spans, meta and texts."""
+    said = ["dev", "test"] if data is None else [data.draw(st.sampled_from(PARTS)) for _ in given_sentences]
+    parts = {part: tuple(s for s, p in zip(given_sentences, said, strict=True) if p == part) for part in PARTS}
+    order = tuple(row for part in PARTS for row, p in enumerate(said) if p == part)
+    corpus = Corpus("x", **parts, labels=(), order=order)
+    try:
+        content_of_file = write_form(with_parts(corpus), form)
+    except ValueError as refused:
+        assert "Received:" in str(refused)
+        return
+    back = load_corpus((f"x.{form}", content_of_file), format=FORM_OF[form], split=WHOLE)
+    if len(set(said)) > 1:
+        for part in PARTS:
+            assert [content(s) for s in back.part(part)] == [content(s) for s in parts[part]]
+            if form in ("jsonl", "spacy"):
+                assert [text_of(s) for s in back.part(part)] == [text_of(s) for s in parts[part]]
+        assert back.split == "given by the file" or not parts["dev"]
+        assert back.has_given_parts and write_form(with_parts(back), form) == content_of_file
+    else:  # one part alone is no split: the sentences are dealt as those of any file
+        assert [content(s)[:2] for s in back.train] == [content(s)[:2] for s in given_sentences]
+
+
+PARTS = ("train", "dev", "test")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_parts_of_the_corpus_that_ships_go_through_every_form(form):
+    newsroom = load_corpus()
+    newsroom = replace(newsroom, **{p: newsroom.part(p)[:100] for p in PARTS}, order=())
+    back = load_corpus(("x", write_form(with_parts(newsroom), form)))
+    assert all(back.part(part) == newsroom.part(part) for part in PARTS)
+    assert back.split == "given by the file" and not back.notes
+
+
+def test_other_programs_read_what_holds_parts_and_genres():
+    import json
+
+    import pandas as pd
+    from spacy.tokens import DocBin
+    from spacy.vocab import Vocab
+
+    written = with_parts(Corpus("x", (ADA,), (), (ADA,), ("per",)))
+    [doc, other] = DocBin().from_bytes(write_form(written, "spacy")).get_docs(Vocab())
+    assert [ent.text for ent in doc.ents] == ["Ada Lovelace"]
+    assert (doc.user_data["meta"], other.user_data["meta"]["part"]) == ({"part": "train", "genre": "news"}, "test")
+    table = pd.read_csv(io.BytesIO(write_form(written, "csv")), keep_default_na=False)
+    assert table["Word"].tolist() == [*ADA.words] * 2
+    assert table["meta.part"].tolist() == ["train", "", "", "test", "", ""]
+    records = [json.loads(line) for line in write_form(written, "jsonl").splitlines()]
+    assert [(record["part"], record["meta"]) for record in records] == [
+        (p, {"genre": "news"}) for p in ("train", "test")
+    ]
+    lines = write_form(written, "conll").decode().splitlines()
+    assert lines[:3] == ["# part = train", "# genre = news", "Ada\tB-per"]
+
+
+@pytest.mark.parametrize("named", ["validation", "valid", "val", "devel", "dev"])
+def test_the_parts_of_other_people_s_files_are_kept(named):
+    text = "".join(f"# part = {part}\n{part}\tO\n\n" for part in ("test", named, "train"))
+    corpus = load_corpus(("x.conll", text.encode()))
+    assert [s.words for s in corpus.sentences] == [("train",), (named,), ("test",)]
+    assert corpus.split == "given by the file" and not any(s.meta for s in corpus.sentences)
+    json_lines = "".join(f'{{"text": "{part}", "label": [], "part": "{part}"}}\n' for part in ("test", named, "train"))
+    assert load_corpus(("x.jsonl", json_lines.encode())).sentences == corpus.sentences
+
+
+def test_where_no_dev_is_named_it_is_cut_from_train():
+    text = "".join(f"# part = {'test' if i < 3 else 'train'}\nw{i}\tB-x\n\n" for i in range(23))
+    corpus = load_corpus(("x.conll", text.encode()))
+    assert [len(corpus.part(part)) for part in PARTS] == [19, 1, 3]
+    assert corpus.split.startswith("given by the file; dev: grouped")
+
+
+def test_parts_that_only_some_sentences_name_are_told_and_not_used():
+    text = "# part = test\na\tB-x\n\n# part = train\nb\tO\n\nc\tO\n\n# part = III\nd\tO\n"
+    corpus = load_corpus(("x.conll", text.encode()), split=WHOLE)
+    assert len(corpus.train) == 4 and not corpus.has_given_parts
+    [note] = corpus.notes
+    assert note.what.startswith("sentence that does not say its part") and note.count == 2
+    assert [dict(s.meta).get("part") for s in corpus.train] == ["test", "train", None, "III"]  # nothing is lost
+
+
+def test_a_part_that_means_something_else_cannot_be_held_beside_the_parts():
+    strange = replace(ADA, meta=(("part", "III"),))
+    assert load_corpus(("x", write_form([strange], "jsonl")), split=WHOLE).train == (strange,)
+    with pytest.raises(ValueError, match="Received:"):
+        with_parts(Corpus("x", (strange,), (ADA,), (), ("per",)))
+
+
+def test_the_command_line_keeps_the_parts(tmp_path):
+    (tmp_path / "in.conll").write_text("# part = test\nAda\tB-per\n\n# part = dev\nx\tO\n\n# part = train\ny\tO\n")
+    for name in ("out.jsonl", "out.csv", "out.spacy", "out.conll"):
+        assert main(["convert", str(tmp_path / "in.conll"), str(tmp_path / name)]) == 0
+        corpus = load_corpus(tmp_path / name)
+        assert [s.words for s in corpus.sentences] == [("y",), ("x",), ("Ada",)]
+    assert (tmp_path / "out.conll").read_text() == (tmp_path / "in.conll").read_text()  # in the file's order
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_the_corpus_that_ships_goes_through_every_form(form):
     """Words, spans, genres; the form is found by looking."""
@@ -126,13 +235,13 @@ def test_what_a_form_cannot_hold_is_refused(form, sentence):
 
 
 def test_the_command_line_says_what_cannot_be_held(tmp_path, capsys):
-    (tmp_path / "in.conll").write_text("\u00a05\tO\n", encoding="utf-8")
-    assert main(["convert", str(tmp_path / "in.conll"), str(tmp_path / "out.csv")]) == 2
+    (tmp_path / "in.jsonl").write_text('{"tokens": ["a\\tb", "c"], "tags": ["B-x", "O"]}', encoding="utf-8")
+    assert main(["convert", str(tmp_path / "in.jsonl"), str(tmp_path / "out.conll")]) == 2
     said = capsys.readouterr().err
-    assert "white space at its ends" in said and said.count("\n") == 1 and not (tmp_path / "out.csv").exists()
-    for name in ("out.jsonl", "out.spacy", "again.conll"):
-        assert main(["convert", str(tmp_path / "in.conll"), str(tmp_path / name)]) == 0
-        assert load_corpus(tmp_path / name, split=WHOLE).train == (Sentence(("\u00a05",)),)
+    assert "A CoNLL word has no tab" in said and said.count("\n") == 1 and not (tmp_path / "out.conll").exists()
+    for name in ("out.jsonl", "out.spacy", "out.csv"):
+        assert main(["convert", str(tmp_path / "in.jsonl"), str(tmp_path / name)]) == 0
+        assert load_corpus(tmp_path / name, split=WHOLE).train == (Sentence(("a\tb", "c"), (Span(0, 1, "x"),)),)
 
 
 # --- DocBin -----------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ner_core.records import Corpus, Sentence, Span
 from ner_core.tagger.networks import weight_shapes
 from ner_core.tagger.predict import predict
-from ner_core.tagger.recipes import RECIPES, new_tagger, recipe, resize
+from ner_core.tagger.recipes import RECIPES, new_tagger, recipe, resize, settings_of
 
 ADA = Sentence(("Ada", "Lovelace", "lives", "in", "London", "."), (Span(0, 2, "per"), Span(4, 5, "geo")))
 CORPUS = Corpus("ada", (ADA,), (ADA,), (ADA,), ("geo", "per"))
@@ -16,7 +16,9 @@ CORPUS = Corpus("ada", (ADA,), (ADA,), (ADA,), ("geo", "per"))
 
 def random_tagger(name="bilstm-crf", published=False, **changes):
     """A tagger that was never trained, with weights of one fixed random seed."""
-    tagger = new_tagger(CORPUS, resize(recipe(name, published), word_width=8, lstm_width=8, **changes))
+    base = recipe(name, published)
+    widths = {width: 8 for width in settings_of(base) if width.endswith("_width")}
+    tagger = new_tagger(CORPUS, resize(base, **widths, **changes))
     random = np.random.default_rng(7)
     tagger.weights = {
         key: random.normal(size=shape).astype(np.float32) for key, shape in weight_shapes(tagger.network).items()

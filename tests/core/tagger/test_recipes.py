@@ -159,7 +159,8 @@ def test_every_recipe_makes_a_tagger_and_changes_within_bounds(name, published):
     settings = settings_of(base)
     assert all(BOUNDS[key].low <= value <= BOUNDS[key].high for key, value in settings.items())
     assert resize(base, **settings) == base
-    small = resize(base, word_width=8, lstm_width=8)
+    small = resize(base, **{width: 8 for width in settings if width.endswith("_width")})
+    assert {layer.width for layer in small.network.layers if layer.kind in ("conv", "bilstm")} <= {8}
     shapes = weight_shapes(new_tagger(CORPUS, small).network)
     assert shapes["embed.word"] == (fit_encoder(CORPUS, base.encoding).n_word_ids, 8)
 
@@ -173,6 +174,8 @@ def test_wrong_names_and_values_are_told_kindly():
         resize(recipe("bilstm-crf"), lstm_width=10_000_000)
     with pytest.raises(ValueError, match="whole number"):
         resize(recipe("bilstm-crf"), lstm_width=10.5)
+    with pytest.raises(ValueError, match="fast has no LSTM"):
+        resize(recipe("fast"), lstm_width=100)
     with pytest.raises(ValueError, match="No hyperparameter"):
         resize(recipe("bilstm-crf"), depth=3)
     assert RECIPE_NAMES[0] == "bilstm-crf"

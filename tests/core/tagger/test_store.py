@@ -1,12 +1,10 @@
 """Storing taggers: the same comes back; a kill, a flipped bit or a hostile folder never gives a wrong one."""
 
-import io
 import json
 import os
 import random
 import time
 import tracemalloc
-import zipfile
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -16,9 +14,10 @@ import pytest
 
 from ner_core.records import Corpus, Sentence, Span
 from ner_core.tagger import store
+from ner_core.tagger.archive import MANIFEST, StoreError
 from ner_core.tagger.networks import weight_shapes
 from ner_core.tagger.recipes import RECIPES, new_tagger, recipe
-from ner_core.tagger.store import StoreError, broken_models, list_models, load_tagger, save_tagger
+from ner_core.tagger.store import broken_models, list_models, load_tagger, save_tagger
 
 ADA = Sentence(("Ada", "Lovelace", "lives", "in", "London", "."), (Span(0, 2, "per"), Span(4, 5, "geo")))
 CORPUS = Corpus("tiny", (ADA, Sentence(("Lovelace", "a \u2028", "naïve", "<b>"))), (ADA,), (ADA,), ("geo", "per"))
@@ -37,7 +36,7 @@ def sign(folder: Path) -> None:
     """Write a manifest that agrees with the files, as an attacker would."""
     files = {n: (folder / n).read_bytes() for n in store.FILES}
     about = {n: {"bytes": len(data), "sha256": sha256(data).hexdigest()} for n, data in files.items()}
-    (folder / store.MANIFEST).write_text(json.dumps({"version": 1, "files": about}))
+    (folder / MANIFEST).write_text(json.dumps({"version": 1, "files": about}))
 
 
 def rewrite(folder: Path, name: str, change) -> None:
@@ -75,14 +74,14 @@ def test_half_a_surrogate_pair_in_a_word_comes_back(tmp_path):
 
 def test_same_tagger_same_bytes(tmp_path):
     first, second = (save_tagger(random_tagger(), tmp_path / name) for name in "ab")
-    assert all((first / n).read_bytes() == (second / n).read_bytes() for n in (*store.FILES, store.MANIFEST))
+    assert all((first / n).read_bytes() == (second / n).read_bytes() for n in (*store.FILES, MANIFEST))
 
 
 def test_model_json_can_be_read_by_a_person(folder):
     text = (folder / "model.json").read_text()
     assert '"recipe": "bilstm-crf"' in text
     assert text.count("\n") > 50
-    assert sorted(p.name for p in folder.iterdir()) == sorted([*store.FILES, store.MANIFEST])
+    assert sorted(p.name for p in folder.iterdir()) == sorted([*store.FILES, MANIFEST])
 
 
 def test_saving_leaves_other_files_alone(tmp_path):
@@ -153,7 +152,7 @@ def test_killed_at_any_write_or_rename_the_old_or_the_new_is_there(tmp_path, mon
         assert is_old or is_new
         outcomes.append("new" if is_new else "old")
         save_tagger(new, folder)  # and the next saving clears up
-        assert sorted(p.name for p in folder.iterdir()) == sorted([*store.FILES, store.MANIFEST])
+        assert sorted(p.name for p in folder.iterdir()) == sorted([*store.FILES, MANIFEST])
         if not died:
             break
     assert not died
@@ -193,7 +192,7 @@ def test_threads_may_write_one_file_at_once(tmp_path):
 # --- damage: never silently wrong -----------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [*store.FILES, store.MANIFEST])
+@pytest.mark.parametrize("name", [*store.FILES, MANIFEST])
 def test_a_truncated_file_is_refused(folder, name):
     data = (folder / name).read_bytes()
     for length in (0, 1, len(data) // 2, len(data) - 1):
@@ -214,7 +213,7 @@ def test_a_flipped_bit_is_refused(folder, name):
             load_tagger(folder)
 
 
-@pytest.mark.parametrize("name", [*store.FILES, store.MANIFEST])
+@pytest.mark.parametrize("name", [*store.FILES, MANIFEST])
 def test_a_missing_file_is_named(folder, name):
     (folder / name).unlink()
     with pytest.raises(StoreError, match=name):
@@ -302,72 +301,10 @@ def test_a_vocabulary_that_could_not_be_used_is_refused(folder, change):
         load_tagger(folder)
 
 
-def npz(members, compression=zipfile.ZIP_STORED):
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", compression) as archive:
-        for name, data in members:
-            archive.writestr(name, data)
-    return packed.getvalue()
-
-
-def npy(array):
-    member = io.BytesIO()
-    np.save(member, array, allow_pickle=True)
-    return member.getvalue()
-
-
-def hostile_weights(attack, good):
-    """The members of an archive that is wrong in one way."""
-    members = [(f"{name}.npy", npy(array)) for name, array in good.items()]
-    first = members[0][0]
-    if attack == "zip bomb":
-        return npz([(first, bytes(10**6)), *members[1:]], zipfile.ZIP_DEFLATED)
-    if attack == "compressed":
-        return npz(members, zipfile.ZIP_DEFLATED)
-    if attack == "pickle":
-        return npz([(first, npy(np.array([{"a": 1}], dtype=object))), *members[1:]])
-    if attack == "one too many":
-        return npz([*members, ("../evil.npy", b"")])
-    if attack == "one missing":
-        return npz(members[1:])
-    if attack == "shape bomb":
-        header = io.BytesIO()
-        large = {"descr": "<f4", "fortran_order": False, "shape": (10**12, 10)}
-        np.lib.format.write_array_header_1_0(header, large)
-        return npz([(first, header.getvalue().ljust(len(members[0][1]), b"\0")), *members[1:]])
-    if attack == "other type":
-        array = next(iter(good.values()))
-        return npz([(first, npy(array.astype(np.float16).repeat(2, axis=0))), *members[1:]])
-    if attack == "not a number":
-        array = next(iter(good.values())).copy()
-        array[0, 0] = np.nan
-        return npz([(first, npy(array)), *members[1:]])
-    return b"PK\x03\x04 no archive at all"
-
-
-ATTACKS = "zip bomb, compressed, pickle, one too many, one missing, shape bomb, other type, not a number, no archive"
-
-
-@pytest.mark.parametrize("attack", ATTACKS.split(", "))
-def test_a_hostile_archive_is_refused(folder, attack):
-    (folder / "weights.npz").write_bytes(hostile_weights(attack, random_tagger().weights))
-    sign(folder)
-    with pytest.raises(StoreError):
-        load_tagger(folder)
-
-
 def test_an_archive_that_is_only_resigned_opens(folder):
     """So that the refusals above are for what is hostile, not for the signing."""
     sign(folder)
     assert load_tagger(folder).is_trained
-
-
-@pytest.mark.parametrize("text", ["[" * 100_000, '{"a": NaN}', '{"a": 1, "a": 2}', "9" * 5000, "[]", "null", "\x00"])
-def test_odd_json_is_refused(folder, text):
-    (folder / "vocab.json").write_text(text)
-    sign(folder)
-    with pytest.raises(StoreError, match=r"vocab\.json"):
-        load_tagger(folder)
 
 
 def test_more_words_than_the_network_has_rows(folder):

@@ -221,3 +221,37 @@ def test_the_standby_can_be_forbidden(monkeypatch):
 
 def test_memory_is_measured():
     assert 0 < machine.free_memory_mb() < 10**10
+
+
+def test_a_stopped_run_is_resumed_by_a_new_process_or_the_standby(config, monkeypatch):
+    monkeypatch.setenv("NER_LAB_STUB_STEPS", "400")
+    run_id = jobs.start_run(config)
+    for has_standby in (False, True):
+        wait_for(lambda: state(run_id) == "running")
+        jobs.stop_run(run_id)
+        wait_for(lambda: state(run_id) == "stopped")
+        if has_standby:
+            jobs.ensure_standby()
+            wait_for(is_ready)
+        jobs.resume_run(run_id)
+        assert state(run_id) in runs.ACTIVE_STATES
+        jobs.resume_run(run_id)  # pressed twice
+    identity = runs._read_json(runs.run_folder_of(run_id) / "worker.json")
+    wait_for(lambda: state(run_id) == "finished" and not machine.is_alive(identity))
+    events = runs.valid_events(read_events(runs.run_folder_of(run_id))[0])
+    assert [event.epoch for event in events if type(event).__name__ == "EpochDone"] == list(range(1, 81))
+    with pytest.raises(jobs.JobError, match="nothing left to do"):
+        jobs.resume_run(run_id)
+
+
+def test_a_resume_that_finds_no_process_leaves_the_run_as_it_was(config, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(12, "Cannot allocate memory")
+
+    run = runs.create_run(config)
+    worker.write_file(run.folder / "worker.json", b'{"pid": 0}')
+    monkeypatch.setattr(jobs.subprocess, "Popen", refuse)
+    with pytest.raises(jobs.JobError, match="Cannot allocate memory"):
+        jobs.resume_run(run.id)
+    assert not (run.folder / "resume").exists()
+    assert jobs.read_run(run.id)

@@ -9,7 +9,7 @@ from ner_core.records import GMB_LABELS, Corpus, Sentence, Span
 from ner_core.tagger import forward
 from ner_core.tagger.encode import encode
 from ner_core.tagger.networks import batch_inputs, build_network
-from ner_core.tagger.recipes import RECIPES, new_tagger, recipe, resize
+from ner_core.tagger.recipes import RECIPES, new_tagger, recipe, resize, settings_of
 from ner_core.training.train import train
 
 NAMES = ("Ada", "Bob", "Cem", "Dao", "Eve")
@@ -36,8 +36,10 @@ def corpus():
 
 @pytest.mark.parametrize("name, published", RECIPES)
 def test_numpy_computes_what_keras_computes(corpus, name, published):
-    settings = {"word_width": 10, "lstm_width": 9, "epochs": 2, "learning_rate": 0.002}
-    chosen = resize(recipe(name, published), **settings, **({"max_length": 14} if published else {}))
+    base = recipe(name, published)
+    widths = {width: 9 for width in settings_of(base) if width.endswith("_width")}
+    settings = {**widths, "epochs": 2, "learning_rate": 0.002}
+    chosen = resize(base, **settings, **({"max_length": 14} if published else {}))
     tagger = new_tagger(corpus, chosen)
     for _ in train(tagger, corpus, replace(chosen.training, keeps_best=False)):
         pass

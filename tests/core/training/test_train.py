@@ -17,7 +17,7 @@ from ner_core.records import (
     StepDone,
 )
 from ner_core.tagger.predict import predict
-from ner_core.tagger.recipes import RECIPES, new_tagger, recipe, resize
+from ner_core.tagger.recipes import RECIPES, new_tagger, recipe, resize, settings_of
 from ner_core.training.train import train
 
 ADA = Sentence(("Ada", "Lovelace", "lives", "in", "London", "."), (Span(0, 2, "per"), Span(4, 5, "geo")))
@@ -28,8 +28,9 @@ TINY = Corpus("tiny", (ADA, BOB, NONE, ONE), (ADA, BOB, NONE), (ADA,), ("geo", "
 
 
 def small(name="bilstm-crf", published=False, **settings):
-    settings = {"word_width": 12, "lstm_width": 12, "learning_rate": 0.02, **settings}
-    return resize(recipe(name, published), **settings)
+    base = recipe(name, published)
+    widths = {width: 12 for width in settings_of(base) if width.endswith("_width")}
+    return resize(base, **{**widths, "learning_rate": 0.02, **settings})
 
 
 def run(chosen, *, corpus=TINY, **options):

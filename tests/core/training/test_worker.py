@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ner_core.records import Counts, EpochDone, Report, RunEnded, RunStarted, StepDone, TrainConfig
+from ner_core.records import Counts, EpochDone, Report, RunEnded, RunResumed, RunStarted, StepDone, TrainConfig
 from ner_core.tagger.store import load_tagger
 from ner_core.training import jobs, runs, worker
 from ner_core.training.runs import RunConfig, read_events
@@ -77,7 +77,7 @@ def test_a_run_writes_events_and_its_best_tagger(run):
 def test_settings_reach_the_trainer():
     seen = {}
 
-    def spy(tagger, corpus, config, *, probes, control):
+    def spy(tagger, corpus, config, *, probes, control, **_):
         seen.update(config=config, probes=probes, network=tagger.network, card=tagger.card)
         yield RunEnded("finished", 0, 0, 0.0)
 
@@ -123,7 +123,7 @@ def test_steps_are_thinned_to_ten_a_second(run):
 
 
 def test_a_file_named_stop_ends_it_and_keeps_the_best(run):
-    def until_stopped(tagger, corpus, config, *, probes, control):
+    def until_stopped(tagger, corpus, config, *, probes, control, **_):
         for event in stub_train(tagger, corpus, config, control=control):
             if isinstance(event, StepDone) and event.step == 2:
                 jobs.stop_run(run.id)
@@ -174,7 +174,7 @@ def test_what_cannot_be_built_fails_kindly(config):
 
 
 def test_a_diverged_run_keeps_its_last_good_epoch(run):
-    def diverging(tagger, corpus, config, *, probes, control):
+    def diverging(tagger, corpus, config, *, probes, control, **_):
         for event in stub_train(tagger, corpus, config, control=lambda: None):
             if isinstance(event, RunEnded):
                 for array in tagger.weights.values():
@@ -187,7 +187,7 @@ def test_a_diverged_run_keeps_its_last_good_epoch(run):
 
 
 def test_the_last_epoch_is_kept_where_the_recipe_says_so(run):
-    def worse(tagger, corpus, config, *, probes, control):
+    def worse(tagger, corpus, config, *, probes, control, **_):
         for event in stub_train(tagger, corpus, config, control=control):
             if isinstance(event, EpochDone) and event.epoch == 2:
                 event = EpochDone(2, 10, 0.1, 0.5, 0.6, 0.9, 0.9, event.dev, is_best=False)
@@ -200,7 +200,7 @@ def test_the_last_epoch_is_kept_where_the_recipe_says_so(run):
 
 
 def test_without_dev_sentences_the_card_claims_no_score(run):
-    def unmeasured(tagger, corpus, config, *, probes, control):
+    def unmeasured(tagger, corpus, config, *, probes, control, **_):
         for event in stub_train(tagger, corpus, config, control=control):
             yield replace(event, dev=Report(Counts(), {})) if isinstance(event, EpochDone) else event
 
@@ -316,7 +316,7 @@ def test_a_halted_worker_is_stalled_and_recovers(run, monkeypatch):
 def test_the_heartbeat_says_what_is_done(run):
     phases = []
 
-    def watched(tagger, corpus, config, *, probes, control):
+    def watched(tagger, corpus, config, *, probes, control, **_):
         phases.append(run.state)
         yield RunStarted(1, 1, 1, 1, config)
         yield StepDone(1, 1, 0.5, 0.1, 7)
@@ -325,3 +325,39 @@ def test_the_heartbeat_says_what_is_done(run):
 
     run_folder(run.folder, train=watched)
     assert phases == ["starting", "running"]
+
+
+# --- going on ------------------------------------------------------------------------------------
+
+
+def test_a_stopped_run_goes_on_where_it_stopped(run, monkeypatch):
+    asked = iter(range(1, 100))
+    monkeypatch.setattr(worker, "STEPS_A_SECOND", 1e9)
+
+    def stopped_at_seven(*parts, control, **more):
+        return stub_train(*parts, control=lambda: "stop" if next(asked) == 7 else control(), **more)
+
+    assert run_folder(run.folder, train=stopped_at_seven) == "stopped"
+    assert run_folder(run.folder, train=stub_train) == "finished"
+    events = read_events(run.folder)[0]
+    resumed = next(event for event in events if isinstance(event, RunResumed))
+    assert (resumed.epoch, resumed.step) == (1, 7)
+    valid = runs.valid_events(events)
+    assert [event.step for event in valid if isinstance(event, StepDone)] == list(range(1, 11))
+    assert [event.epoch for event in valid if isinstance(event, EpochDone)] == [1, 2]
+    whole = runs.create_run(run.config)
+    assert run_folder(whole.folder, train=stub_train) == "finished"
+    one, other = load_tagger(run.best), load_tagger(whole.best)
+    assert all((one.weights[name] == array).all() for name, array in other.weights.items())
+
+
+def test_a_run_is_resumed_from_the_command_line(run, monkeypatch, capsys):
+    from ner_core.__main__ import main
+
+    monkeypatch.setattr(worker, "_import_train", lambda: stub_train)
+    jobs.stop_run(run.id)
+    run_folder(run.folder, train=stub_train)
+    assert main(["runs", "--resume", run.id]) == 0
+    assert run.state == "finished"
+    assert main(["runs", "--resume", run.id]) == 2
+    assert "Only one that is interrupted, stopped, failed can be resumed" in capsys.readouterr().err
