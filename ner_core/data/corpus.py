@@ -177,8 +177,9 @@ def _read(source: Source, format: str | None) -> FormatResult:
     name, data = _fetch(source)
     repairs = Repairs()
     try:
-        data = unpack(data, repairs)
-        result = READERS[format or recognise(data)](data)
+        given = [unpack(data, repairs)]
+        del data  # nobody but the reader holds the bytes now, and it lets them go once they are text
+        result = READERS[format or recognise(given[0])](given.pop())
     except UploadError as error:
         raise UploadError(f"{' '.join(name.split())}: {error}") from None
     return replace(result, notes=repairs.notes + result.notes)

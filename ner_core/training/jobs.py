@@ -79,6 +79,9 @@ def start_run(config: RunConfig) -> str:
     return run.id
 
 
+_ENDING_SECONDS = 5.0  # a process that has ended its run gives the lock back well within
+
+
 def resume_run(run_id: str) -> None:
     """Let a run that was interrupted, stopped or failed go on from its last checkpoint, exactly.
 
@@ -86,9 +89,13 @@ def resume_run(run_id: str) -> None:
     no such run, JobError where it has come to its end, the disk is nearly full, or no process can be had.
     """
     run = read_run(run_id)
-    lock = take_lock(run.folder / "lock")
-    if lock is None:  # somebody works on it, or has asked in this moment
-        return
+    patience = time.monotonic() + _ENDING_SECONDS
+    while (lock := take_lock(run.folder / "lock")) is None:  # somebody works on it, or has asked in this moment,
+        if run.is_active:
+            return
+        if time.monotonic() > patience:
+            raise JobError("This run is just ending. Try again in a moment.")
+        time.sleep(0.05)  # or its process has said its last word and is about to go
     with lock:
         state = run.state
         if run.is_active:

@@ -46,6 +46,8 @@ def test_a_lesson_at_a_laptop(visit, server):
     histogram = visitor.chart("Sentence lengths")
     histogram.locator(".barlayer path").first.wait_for()
     assert "mean" in histogram.get_attribute("aria-label")
+    visitor.choose("On the chart", "A drag moves the line")
+    visitor.wait_until_done()
     drag_to_bar(page, histogram, 20)
     visitor.chart("Sentence lengths.*The line stands at 2").wait_for()
     visitor.choose("Look at", "Sentences")
@@ -130,6 +132,7 @@ def test_a_lesson_on_a_telephone(visit):
 def drag_to_bar(page, histogram, number: int) -> None:
     """Drag across the chart from its left to the bar of that number."""
     bars = histogram.locator(".barlayer .point")
+    bars.nth(number).wait_for()
     first, last = bars.nth(2).bounding_box(), bars.nth(number).bounding_box()
     height = last["y"] + last["height"] / 2
     page.mouse.move(first["x"], height)

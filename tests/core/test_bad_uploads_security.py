@@ -1,6 +1,6 @@
 """Bad uploads, rows 35 to 43: archives, models and names that mean harm. Nothing is run, nothing grows, nothing is lost.
 
-The outcome of each row was decided before the code: see the table in `docs/uploads-2.md`. A corpus goes through
+The outcome of each row was decided before the code: see the table in `docs/uploads.md`. A corpus goes through
 `load_corpus` with the bytes of an upload, a model through `load_tagger` with a folder whose manifest agrees with its
 files, as a stranger would hand it on. Hostile models are opened in one process of their own, in which the address
 space is limited where the system can, and which says for each how long and how much it took.

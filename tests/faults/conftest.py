@@ -102,8 +102,9 @@ class Zygote:
         return json.loads(self._process.stdout.readline())
 
     def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
         self._process.stdin.close()
-        self._process.wait(20)
         self._process.stdout.close()
 
 

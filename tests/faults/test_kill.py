@@ -1,5 +1,6 @@
 """F1 and F17: the trainer is killed at any moment; at most the epoch in work is lost, resuming is exact, nothing is left over."""
 
+import contextlib
 import json
 import os
 import signal
@@ -75,7 +76,8 @@ def test_killed_at_any_time(zygote, whole, chance):
         for _ in range(chance.choice([1, 1, 2, 3])):
             pid = zygote.start(run, steps=STEPS, seconds=0.002)
             time.sleep(chance.uniform(0, whole_seconds))
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it was quicker
+                os.kill(pid, signal.SIGKILL)
             n_kills += zygote.end() == -signal.SIGKILL
             started = time.monotonic()
             check_broken_off(zygote.look(run))

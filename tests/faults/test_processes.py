@@ -296,23 +296,20 @@ def test_the_queue_keeps_its_order_when_the_clock_goes_back(monkeypatch):
     now = iter([5000, 4000, 3000, 2000])
     monkeypatch.setattr(time, "time_ns", lambda: next(now, 1000))
     monkeypatch.setenv("NER_LAB_PLACES", "1")
+    end = threading.Event()
+
+    def wait_in_line(name):
+        with worker.wait_for_place(name, lambda: "stop" if end.is_set() else None):
+            pass
+
     with worker.wait_for_place("first", lambda: None):
-        threads = []
-        stops = []
-        for n, name in enumerate(("second", "third"), 1):
-            stops.append(threading.Event())
-            told = stops[-1]
-            threads.append(
-                threading.Thread(
-                    target=lambda name=name, told=told: worker.wait_for_place(
-                        name, lambda: "stop" if told.is_set() else None
-                    ).__enter__()
-                )
-            )
-            threads[-1].start()
-            wait_for(lambda n=n: len(worker.waiting_tickets()) == n)
-        assert [jobs.place_in_queue(name) for name in ("second", "third")] == [0, 1]
-        for told in stops:
-            told.set()
-        for thread in threads:
-            thread.join()
+        threads = [threading.Thread(target=wait_in_line, args=(name,)) for name in ("second", "third")]
+        try:
+            for n, thread in enumerate(threads, 1):
+                thread.start()
+                wait_for(lambda n=n: len(worker.waiting_tickets()) == n)
+            assert [jobs.place_in_queue(name) for name in ("second", "third")] == [0, 1]
+        finally:
+            end.set()
+            for thread in threads:
+                thread.join()

@@ -73,6 +73,7 @@ def read_annotations(data: bytes) -> FormatResult:
     """Read JSON or JSON Lines of any tool in `TOOLS`. Raises UploadError where no record can be read."""
     repairs = Repairs()
     text, encoding = decode(data, repairs, keeps_returns=True)
+    del data
     tools: Counter[str] = Counter()
     with without_collector():
         found, first, n_values, shared = [], None, 0, {}  # shared: one string for each distinct word
@@ -119,10 +120,16 @@ def _to_sentences(found: list, repairs: Repairs) -> tuple[tuple[Sentence, ...], 
     places: dict[bool, list[int]] = {True: [], False: []}
     for place, record in enumerate(found):
         places[isinstance(record, _Tagged)].append(place)
-    marked = marks_to_sentences([found[place] for place in places[False]], repairs)
-    tagged, scheme = _tagged_to_sentences([found[place] for place in places[True]], repairs)
-    both = dict(zip(places[False], marked, strict=True)) | dict(zip(places[True], tagged, strict=True))
-    return tuple(both[place] for place in range(len(found)) if both[place] is not None), scheme
+    both: list[Sentence | None] = [None] * len(found)
+    records = [found[place] for place in places[True]]
+    marked = iter([found[place] for place in places[False]])
+    found.clear()  # the iterator alone holds them now, and lets them go
+    for place, sentence in zip(places[False], marks_to_sentences(marked, repairs), strict=True):
+        both[place] = sentence
+    tagged, scheme = _tagged_to_sentences(records, repairs)
+    for place, sentence in zip(places[True], tagged, strict=True):
+        both[place] = sentence
+    return tuple(sentence for sentence in both if sentence is not None), scheme
 
 
 def _tagged_to_sentences(records: list[_Tagged], repairs: Repairs) -> tuple[tuple[Sentence, ...], str]:

@@ -78,6 +78,7 @@ def read_conll(data: bytes) -> FormatResult:
     """Read a file with a word and a tag a line. Raises UploadError where no column holds tags."""
     repairs = Repairs()
     text, encoding = decode(data, repairs)
+    del data
     with without_collector():
         known: dict[str, str] = {}
         lines = [known.setdefault(line, line) for line in cut_lines(text)]

@@ -35,7 +35,7 @@ from ner_core.records import Note, Sentence, UploadError
 
 LARGEST_FILE = 500_000_000  # bytes, unpacked
 LONGEST_LINE = 2_000_000  # characters, in forms of one word or one sentence a line
-_BLOCK = 1 << 20  # characters cut into lines at once
+_BLOCK = 1 << 16  # characters cut into lines at once
 _LONGEST_USUAL_WORD = 1_000  # characters
 _LONGEST_USUAL_SENTENCE = 1_500  # words; the longest real sentence we know has 1,238
 _FULL_STOPS = frozenset(".!?。")

@@ -75,6 +75,7 @@ def read_long_csv(data: bytes) -> FormatResult:
     """Read a table with one row a word. Raises UploadError where it cannot be one."""
     repairs = Repairs()
     text, encoding = decode(data, repairs)
+    del data
     header, delimiter, header_line = header_cells(text)
     names = list(map(plain_name, header))
     table = _Table(header, header_line, _places(names, header, delimiter, header_line))

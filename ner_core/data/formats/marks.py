@@ -68,6 +68,7 @@ def to_sentences(records: Iterable[Record], repairs: Repairs) -> tuple[Sentence 
     sentences = []
     for first in range(0, len(records), _BLOCK):
         block = records[first : first + _BLOCK]
+        records[first : first + _BLOCK] = [None] * len(block)  # each is let go once it is a sentence
         learn(record.text for record in block if record.tokens is None)
         sentences += [_to_sentence(record, unit, repairs) for record in block]
     return tuple(sentences)

@@ -63,6 +63,7 @@ def read_plain(data: bytes) -> FormatResult:
     """Read one sentence a line. Raises UploadError where the file is no text."""
     repairs = Repairs()
     text, encoding = decode(data, repairs)
+    del data
     sentences, lines = [], enumerate(cut_lines(text), 1)
     with without_collector():
         while block := [(number, line.strip()) for number, line in islice(lines, _BLOCK)]:

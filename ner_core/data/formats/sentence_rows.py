@@ -66,6 +66,7 @@ def read_sentence_rows(data: bytes) -> FormatResult:
     """Read a table with one row a sentence. Raises UploadError where it cannot be one."""
     repairs = Repairs()
     text, encoding = decode(data, repairs)
+    del data
     names, delimiter, header_line = read_header(text)
     word = next((names.index(name) for name in TEXT_NAMES if name in names), None)
     tag = next((names.index(name) for name in ROW_TAG_NAMES if name in names), None)

@@ -1,6 +1,6 @@
 """Bad uploads, rows 44 to 46: odd JSON, entities in odd places, words and tags that do not match.
 
-The outcome of each row was decided before the code: see the table in `docs/uploads-2.md`.
+The outcome of each row was decided before the code: see the table in `docs/uploads.md`.
 """
 
 import json

@@ -1,6 +1,6 @@
 """Bad uploads, rows 25 to 31 and 33: odd tags and odd words are read, and what was done to them is told.
 
-The outcome of each row was decided before the code: see the table in `docs/uploads-2.md`.
+The outcome of each row was decided before the code: see the table in `docs/uploads.md`.
 """
 
 import io
