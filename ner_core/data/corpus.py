@@ -99,20 +99,29 @@ def load_corpus(
 
 
 def _said_parts(sentences: Sequence[Sentence], notes: list[Note]) -> list[str]:
-    """The part that each sentence names in its `meta`; [] unless every one does, and at least two parts are named."""
+    """The part that each sentence names in its `meta`; [] unless every one does, and not train alone."""
     said = [PART_NAMES.get(dict(s.meta).get("part", ""), "") if s.meta else "" for s in sentences]
     if "" in said and any(said):
         what = "sentence that does not say its part, where others do: all are dealt as usual"
         notes.append(Note(what, said.count("")))
-    return said if "" not in said and len(set(said)) > 1 else []
+    return said if "" not in said and set(said) != {"train"} else []
 
 
 def _join_said(corpus: Corpus, said: list[str], split: SplitConfig, notes: list[Note]) -> Corpus:
     """Keep the parts that a file names, as `with_parts` has it written; dev is cut from train where it names none."""
     bare = [replace(s, meta=tuple(pair for pair in s.meta if pair[0] != "part")) for s in corpus.train]
     rows = {part: [row for row, named in enumerate(said) if named == part] for part in ("train", "dev", "test")}
-    parts = {part: tuple(bare[row] for row in found) for part, found in rows.items() if found or part != "dev"}
+    parts = {part: tuple(bare[row] for row in found) for part, found in rows.items()}
+    if parts["train"] and not parts["dev"]:
+        del parts["dev"]  # so that it is cut
     joined = _join_parts(corpus, parts, split, notes, by="the file")
+    if not parts["train"]:
+        named = " and ".join(part for part in ("dev", "test") if parts[part])
+        notes.append(
+            Note(f"sentence that says {named}, where none says train: there is nothing to train on", len(said))
+        )
+    elif "dev" not in parts and joined.dev:
+        notes.append(Note("sentence that says train, dealt to dev, because none says dev", len(joined.dev)))
     order = (*rows["train"], *rows["dev"], *rows["test"])
     return replace(joined, order=order if joined.train == parts["train"] else ())
 
@@ -157,7 +166,7 @@ def _join_parts(
         new = [
             span.label for sentence in sentences.get(part, ()) for span in sentence.spans if span.label not in learned
         ]
-        if new:
+        if new and sentences["train"]:
             what = f"{part}: entity with a label that train does not hold, so that nobody can learn it"
             notes.append(Note(f"{what}: {_few(dict.fromkeys(new))}", len(new)))
     corpus = replace(corpus, train=train, dev=dev, test=test, split=told)

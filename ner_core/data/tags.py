@@ -181,7 +181,8 @@ def notes_on_labels(labels: Iterable[str]) -> tuple[Note, ...]:
     for label in labels:
         by_letters.setdefault(label.casefold(), []).append(label)
     whats = [
-        f"labels that differ in capital letters alone, kept apart: {', '.join(same)}"
+        f"labels that differ in capital letters alone, kept apart: {', '.join(same[:3])}"
+        + (f" and {len(same) - 3:,} more" if len(same) > 3 else "")
         for same in by_letters.values()
         if len(same) > 1
     ][:3]

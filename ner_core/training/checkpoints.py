@@ -136,12 +136,14 @@ def list_checkpoints(run: Path) -> list[Path]:
 def last_checkpoint(run: Path) -> tuple[Snapshot | None, list[str]]:
     """Return the newest checkpoint that is whole (None where there is none), and why newer ones were passed over.
 
-    Those passed over are set aside, so that they count no more among the last two.
+    Those passed over are taken away, so that they count no more among the last two.
     """
     problems = []
     for folder in reversed(list_checkpoints(run)):
         try:
-            return load_checkpoint(folder), problems
+            found = load_checkpoint(folder)
+            _prune(run / "checkpoints", found)  # a kill may have come before it
+            return found, problems
         except CheckpointError as problem:
             problems.append(str(problem))
             _set_aside(folder, ".damaged")

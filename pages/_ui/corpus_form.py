@@ -248,7 +248,7 @@ def _by_hand(entry: Entry) -> None:
     )
     if file is None:
         return
-    if problem := session.recall("take_problem"):
+    if problem := session.recall(f"problem_{key}"):
         error_sentence(problem)
         return
     st.info(
@@ -261,9 +261,9 @@ def _by_hand(entry: Entry) -> None:
 def _take(key: str) -> None:
     """Keep the file just given, where it is a known one."""
     file = session.look(key)
-    session.remember("take_problem", "")
+    session.remember(f"problem_{key}", "")
     if file is not None:
         try:
             take(file.getvalue(), loading.cache())
         except UploadError as problem:
-            session.remember("take_problem", str(problem))
+            session.remember(f"problem_{key}", str(problem))

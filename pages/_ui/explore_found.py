@@ -3,11 +3,9 @@
 Use:
 
     picker = Picker(f"explore_mention_{corpus_id}_{label}", "Show the sentences with", options=surfaces)
-    with picker.beside() as (picture, sentences):
-        picker.chart(figure, alt="Most frequent mentions", options=[surfaces])   # a click on a bar chooses it
-        picker.table({"mention": surfaces, "times": counts})                     # so does a click or an arrow key here
-    ...
-    chosen = picker.select()                                                     # the list, in step with both
+    picker.chart(figure, [surfaces], name="bars", alt="Most frequent mentions")   # a click on a bar chooses it
+    picker.table({"mention": surfaces, "times": counts}, name="table")            # so does a click on a row here
+    chosen = picker.select()                                                      # the list, in step with both
 
 Three ways to one choice, so that a mouse, a finger and a keyboard all reach it. When one of them chooses, the others
 are made anew (a new key), so that none still shows what was chosen before.
@@ -215,14 +213,17 @@ def with_unmarked(sentence: Sentence, surface: str) -> Sentence:
     >>> with_unmarked(met, "Rome").spans
     (Span(start=0, end=1, label='geo'), Span(start=2, end=3, label='not marked'))
     """
-    words, wanted = sentence.words, surface.split(" ")
+    words = sentence.words
     taken = {place for span in sentence.spans for place in range(span.start, span.end)}
     found, place = [], 0
-    while place <= len(words) - len(wanted):
-        inside = range(place, place + len(wanted))
-        if list(words[place : inside.stop]) == wanted and taken.isdisjoint(inside):
-            found.append(Span(inside.start, inside.stop, NOT_MARKED))
-            place = inside.stop
+    while place < len(words):
+        stop, size = place + 1, len(words[place])
+        while size < len(surface) and stop < len(words):  # a word may hold a space itself
+            size += 1 + len(words[stop])
+            stop += 1
+        if " ".join(words[place:stop]) == surface and taken.isdisjoint(range(place, stop)):
+            found.append(Span(place, stop, NOT_MARKED))
+            place = stop
         else:
             place += 1
     return replace(sentence, spans=tuple(sorted([*sentence.spans, *found])))

@@ -30,7 +30,7 @@ def show(corpus_id: str, corpus: Corpus) -> None:
     total, top = sum(counts.values()), list(counts.values())[: charts_explore.MOST_BARS]
     n_once = sum(n == 1 for n in counts.values())
     st.markdown(
-        f"**{total:,}** entities are marked {widgets.plain(in_words(label))}, in **{len(counts):,}** different forms. "
+        f"**{total:,}** {'entity is' if total == 1 else 'entities are'} marked {widgets.plain(in_words(label))}, in **{len(counts):,}** different forms. "
         f"The {len(top)} most frequent make up **{widgets.percent(sum(top) / total)}** of them, and {n_once:,} stand "
         "there only once. A tagger can learn frequent names by heart; what it is worth shows on the others."
     )

@@ -45,7 +45,7 @@ def show(corpus_id: str, corpus: Corpus) -> None:
     show_unknown(found, back, names)
     left, right = st.columns(2, gap="large")
     with left:
-        show_labels(found, names)
+        picker = show_labels((corpus_id, other_id), found, names)
     with right:
         st.subheader("Sentence lengths", anchor=False)
         histograms = [
@@ -55,8 +55,13 @@ def show(corpus_id: str, corpus: Corpus) -> None:
         means = [f"{name} {one.mean_length:.1f}" for name, one in zip(names, (found.first, found.second), strict=True)]
         alt = f"Sentence lengths of both corpora, each as a share of its sentences. Mean: {', '.join(means)} tokens."
         charts.show(figure, key="explore_side_lengths", alt=alt)
-    if found.labels:
+    if picker:
         show_label_table(found, names)
+        if (chosen := picker.select()) is not None:
+            place, label = chosen
+            which = ((corpus_id, corpus), (other_id, other))[place]
+            rows = explore_numbers.answer(*which, "rows_with", label=label)
+            explore_found.show_sentences(which[1], rows, key=f"{picker.key}_{place}_{label}")
     show_shared((corpus_id, other_id), (corpus, other), columns, names)
     widgets.code_shown("data.side_by_side:compare")
 
@@ -107,12 +112,12 @@ def show_unknown(found, back, names: tuple[str, str]) -> None:
     )
 
 
-def show_labels(found, names: tuple[str, str]) -> None:
-    """The share of every label in each corpus."""
+def show_labels(ids: tuple[str, str], found, names: tuple[str, str]) -> Picker | None:
+    """The share of every label in each corpus; a bar is a corpus and a label, and chooses their sentences."""
     st.subheader("Entities by label", anchor=False)
     if not found.labels:
         st.info("No entity is marked in either corpus.")
-        return
+        return None
     labels = list(found.labels)[: charts_explore.MOST_BARS]
     both = dict(zip(names, (found.first, found.second), strict=True))
     figure = charts_explore.paired_bars(
@@ -122,7 +127,17 @@ def show_labels(found, names: tuple[str, str]) -> None:
         f"{charts.shorten(label)} {widgets.percent(found.first.shares[label])} and {widgets.percent(found.second.shares[label])}"
         for label in labels[:3]
     )
-    charts.show(figure, key="explore_side_labels", alt=f"Share of each label in {names[0]} and {names[1]}: {said}.")
+    options = [
+        [(place, label) if one.entities[label] else None for label in labels] for place, one in enumerate(both.values())
+    ]
+    picker = Picker(
+        f"explore_side_label_{'_'.join(ids)}",
+        "Show the sentences with an entity of",
+        [option for row in options for option in row if option],
+        words=lambda option: f"{option[1]}, in {names[option[0]]}",
+    )
+    picker.chart(figure, options, name="bars", alt=f"Share of each label in {names[0]} and {names[1]}: {said}.")
+    return picker
 
 
 def show_label_table(found, names: tuple[str, str]) -> None:

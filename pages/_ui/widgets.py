@@ -186,7 +186,8 @@ def corpus_chip() -> Corpus:
         session.choose_corpus(session.DEFAULT_CORPUS)
         error_sentence(f"{error} The corpus that ships is shown instead.")
         corpus = loading.corpus(session.DEFAULT_CORPUS)
-    label = f"Corpus: {plain(loading.corpus_name(corpus))} · {number(len(corpus.sentences))} sentences"
+    n = len(corpus.sentences)
+    label = f"Corpus: {plain(loading.corpus_name(corpus))} · {number(n)} sentence{'' if n == 1 else 's'}"
     if st.button(label, key="corpus_chip", help="Change the corpus or upload one"):
         _corpus_dialog()
     return corpus
@@ -200,10 +201,12 @@ def _corpus_dialog() -> None:
 
 
 def reading_notes(corpus: Corpus) -> None:
-    """List, folded, the repairs made while the corpus was read."""
+    """List (folded, where it is long) what was repaired, left out or noticed while the corpus was read."""
     if corpus.notes:
         n = len(corpus.notes)
-        with st.expander("One kind of repair while reading" if n == 1 else f"{n} kinds of repair while reading"):
+        with st.expander(
+            "One thing to know from reading" if n == 1 else f"{n} things to know from reading", expanded=n <= 3
+        ):
             st.markdown("\n".join(f"- {plain(str(note))}" for note in corpus.notes))
 
 

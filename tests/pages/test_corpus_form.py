@@ -265,6 +265,14 @@ def test_a_broken_archive_is_one_sentence(form, little):
     assert not test.exception and len(test.error) == 1 and "cannot be unpacked" in said(test)
 
 
+def test_what_was_wrong_with_a_file_stays_with_its_corpus(monkeypatch):
+    kept = {}
+    monkeypatch.setattr(corpus_form.session, "look", lambda key: io.BytesIO(b"PK\x03\x04 no archive"))
+    monkeypatch.setattr(corpus_form.session, "remember", kept.__setitem__)
+    corpus_form._take("take_gmb")
+    assert [key for key, problem in kept.items() if problem] == ["problem_take_gmb"]
+
+
 # --- nothing unasked -----------------------------------------------------------------------------------
 
 

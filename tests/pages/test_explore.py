@@ -365,6 +365,13 @@ def test_two_corpora_stand_side_by_side(explore, app, monkeypatch):
     assert test.code
 
 
+def test_a_bar_of_two_corpora_shows_its_sentences(explore):
+    test = look_at(explore(WASHINGTON, name="capital.conll"), "Side by side")
+    box = next(box for box in test.selectbox if box.label == "Show the sentences with an entity of")
+    box.select_index(box.options.index("geo, in capital")).run()
+    assert not test.exception and "4 sentences found" in said(test)
+
+
 # --- what the network reads -----------------------------------------------------------------------
 
 
@@ -457,6 +464,24 @@ def test_no_entities_is_said_and_not_drawn(explore):
 def test_repairs_made_while_reading_are_listed(explore):
     test = explore("München B-geo\nliegt O\nhier O\n".encode("cp1252"))
     assert "cp1252" in said(test)
+    assert any("to know from reading" in box.label for box in test.expander)
+
+
+def test_a_word_that_holds_a_space_is_highlighted_where_it_is_not_marked():
+    from pages._ui.explore_found import with_unmarked
+
+    for words in (("in", "New York", "x"), ("in", "New", "York", "x")):
+        found = with_unmarked(Sentence(words), "New York").spans
+        assert [(span.start, span.end) for span in found] == [(1, len(words) - 1)]
+    assert not with_unmarked(Sentence(("New", "Yorker")), "New York").spans
+
+
+def test_a_corpus_without_train_opens_in_every_section(explore):
+    rows = [b'{"tokens": ["Ada", "%d"], "tags": ["B-per", "O"], "part": "test"}' % n for n in range(9)]
+    test = explore(b"\n".join(rows), name="mine.jsonl")
+    assert "nothing to train on" in said(test)
+    for section in SECTIONS:
+        assert not look_at(test, section).exception
 
 
 def test_a_corpus_that_is_gone_is_said_and_the_shipped_one_shown(app):

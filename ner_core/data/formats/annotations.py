@@ -17,6 +17,7 @@ by several people, the first is believed; what was rejected, skipped or cancelle
 from __future__ import annotations
 
 import json
+import re
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -44,7 +45,10 @@ _STARTS = ("start", "start_offset", "begin")
 _ENDS = ("end", "end_offset", "stop")
 _LABELS = ("label", "labels", "entity", "tag", "type")
 _WORD_KEYS = ("tokens", "words")
-_TAG_KEYS = ("ner_tags", "tags", "labels", "ner")
+_TAG_KEYS = ("ner_tags", "ner", "labels", "tags")  # "tags" are parts of speech to some
+_TAG = re.compile(r"O|[BIESLU]-.+")
+_NO_LIST = "entities that are no list, left out"
+_LONG_PARTS = {"training": "train", "testing": "test", "development": "dev"}
 _MEND = 'a record needs a text and its marks, such as {"text": "Ada left.", "label": [[0, 3, "per"]]}, or words and as many tags'
 
 
@@ -109,10 +113,32 @@ def _read_record(value: object, line: int, tools: Counter, repairs: Repairs) -> 
     record = tool.read(value, line, repairs)
     if record is not None:
         tools[tool.name] += 1
-        part = value.get("part") if isinstance(value, dict) else None
-        if isinstance(part, str) and part in PART_NAMES and "part" not in dict(record.meta):
-            record.meta = (("part", part), *record.meta)
+        record.meta = _beside(value, record.meta, line, repairs)
     return record
+
+
+def _beside(
+    value: object, meta: tuple[tuple[str, str], ...], line: int, repairs: Repairs
+) -> tuple[tuple[str, str], ...]:
+    """`meta` with the part and the genre that stand beside a record's text, where it has none of its own.
+
+    >>> _beside({"part": "Training", "genre": "news"}, (), 1, Repairs())
+    (('part', 'train'), ('genre', 'news'))
+    """
+    if not isinstance(value, dict):
+        return meta
+    own, found = dict(meta), []
+    if (part := value.get("part")) is not None and "part" not in own:
+        name = part.strip().casefold() if isinstance(part, str) else ""
+        name = _LONG_PARTS.get(name, name)
+        if name in PART_NAMES:
+            found.append(("part", name))
+        else:
+            repairs.add("part that is none of train, dev and test, not read", line)
+    genre = value.get("genre")
+    if isinstance(genre, str) and genre.strip() and "genre" not in own:
+        found.append(("genre", genre))
+    return (*clean_meta(found, line, repairs), *meta)
 
 
 def _to_sentences(found: list, repairs: Repairs) -> tuple[tuple[Sentence, ...], str]:
@@ -170,7 +196,9 @@ def _read_label_studio(value: dict, line: int, repairs: Repairs) -> Record | Non
     """{"data": {"text": ...}, "annotations": [{"result": [{"value": {"start", "end", "text", "labels"}}]}]}"""
     texts = {key: text for key, text in value["data"].items() if isinstance(text, str)}
     text = texts.get("text", max(texts.values(), key=len, default=None))
-    answers = [answer for answer in _listed(value, "annotations", "completions") if isinstance(answer, dict)]
+    answers = [
+        answer for answer in _listed(value, line, repairs, "annotations", "completions") if isinstance(answer, dict)
+    ]
     kept = [answer for answer in answers if not answer.get("was_cancelled")]
     if len(kept) < len(answers):
         repairs.add("cancelled annotation, left out", line, len(answers) - len(kept))
@@ -179,9 +207,8 @@ def _read_label_studio(value: dict, line: int, repairs: Repairs) -> Record | Non
         return None
     if len(kept) > 1:
         repairs.add("task annotated several times, the first kept", line)
-    values = [
-        result["value"] for result in _listed(kept[0], "result") if isinstance(result, dict) and "value" in result
-    ]
+    results = _listed(kept[0], line, repairs, "result")
+    values = [result["value"] for result in results if isinstance(result, dict) and "value" in result]
     marks = [each for each in values if isinstance(each, dict) and ("start" in each or "labels" in each)]
     if len(marks) < len(values):
         repairs.add("answer that marks no words, left out", line, len(values) - len(marks))
@@ -191,8 +218,8 @@ def _read_label_studio(value: dict, line: int, repairs: Repairs) -> Record | Non
 def _read_dataturks(value: dict, line: int, repairs: Repairs) -> Record | None:
     """{"content": ..., "annotation": [{"label": ["per"], "points": [{"start": 0, "end": 2, "text": "Ada"}]}]}"""
     marks = []
-    for each in _listed(value, "annotation"):
-        points = _listed(each, "points") if isinstance(each, dict) else []
+    for each in _listed(value, line, repairs, "annotation"):
+        points = _listed(each, line, repairs, "points") if isinstance(each, dict) else []
         if not points:
             repairs.add("entity without a start and an end, left out", line)
         for point in points:
@@ -206,6 +233,9 @@ def _read_dataturks(value: dict, line: int, repairs: Repairs) -> Record | None:
 def _read_tagged(value: dict, line: int, repairs: Repairs) -> _Tagged | None:
     """{"tokens": ["Ada", "left"], "ner_tags": ["B-per", "O"]}"""
     words, tags = _pair(value)
+    for key in _TAG_KEYS:
+        if isinstance(value.get(key), list) and len(value[key]) == len(words) and value[key] != tags:
+            repairs.add(f"second list of tags, {key}, not read", line)
     if n_numbers := sum(type(word) is int for word in words):
         repairs.add("number among the words, read as the word it is written as", line, n_numbers)
         words = [str(word) if type(word) is int else word for word in words]
@@ -249,7 +279,7 @@ def _read_doccano(value: dict, line: int, repairs: Repairs) -> Record | None:
     if isinstance(value.get("label"), str):
         repairs.add("label of a whole text, left out", line)
         return _record(text, None, line, repairs, meta=value.get("meta"))
-    marks = _listed(value, "label", "labels", "entities", "annotations")
+    marks = _listed(value, line, repairs, "label", "labels", "entities", "annotations")
     users = list(dict.fromkeys(str(mark["user"]) for mark in marks if isinstance(mark, dict) and "user" in mark))
     if len(users) > 1:
         mine = [m for m in marks if not isinstance(m, dict) or str(m.get("user", users[0])) == users[0]]
@@ -314,7 +344,7 @@ def _record(text, given, line: int, repairs: Repairs, tokens=None, meta=None) ->
         repairs.add("record without a text, left out", line)
         return None
     if given is not None and not isinstance(given, list):
-        repairs.add("entities that are no list, left out", line)
+        repairs.add(_NO_LIST, line)
     marks = [_mark(each, line, repairs) for each in given] if isinstance(given, list) else []
     return Record(text, marks, line, _given_tokens(tokens), _meta({"meta": meta}, line, repairs))
 
@@ -346,15 +376,29 @@ def _pair(value: object) -> tuple[list, list] | None:
     if not isinstance(value, dict):
         return None
     words = next((value[key] for key in _WORD_KEYS if isinstance(value.get(key), list)), None)
-    tags = next((value[key] for key in _TAG_KEYS if isinstance(value.get(key), list)), None)
+    lists = [value[key] for key in _TAG_KEYS if isinstance(value.get(key), list)]
+    tags = lists[0] if len(lists) == 1 else max(lists, key=_count_tags, default=None)  # of equal ones the first
     if not words or tags is None or not any(isinstance(word, (str, int)) for word in words):
         return None
     return words, tags
 
 
-def _listed(value: dict, *keys: str) -> list:
-    """The first of `keys` that holds a list; [] without one."""
-    return next((value[key] for key in keys if isinstance(value.get(key), list)), [])
+def _count_tags(tags: list) -> int:
+    """How many entries look like tags.
+
+    >>> _count_tags(["B-per", "O", "noun", 3])
+    2
+    """
+    return sum(isinstance(tag, str) and bool(_TAG.fullmatch(tag)) for tag in tags)
+
+
+def _listed(value: dict, line: int, repairs: Repairs, *keys: str) -> list:
+    """The first of `keys` that holds a list; [] without one, told where they hold something else."""
+    given = [value[key] for key in keys if value.get(key) is not None]
+    lists = [each for each in given if isinstance(each, list)]
+    if given and not lists:
+        repairs.add(_NO_LIST, line)
+    return lists[0] if lists else []
 
 
 def _meta(value: dict, line: int, repairs: Repairs) -> tuple[tuple[str, str], ...]:

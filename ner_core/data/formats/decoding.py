@@ -40,7 +40,8 @@ _LONGEST_USUAL_WORD = 1_000  # characters
 _LONGEST_USUAL_SENTENCE = 1_500  # words; the longest real sentence we know has 1,238
 _FULL_STOPS = frozenset(".!?。")
 _BOMB_FROM, _BOMB_RATIO = 20_000_000, 200  # real text is packed to a tenth, a table of one sentence to a hundredth
-_MOST_MEMBERS = 10_000  # in a zip archive whose list is read at all
+_MOST_MEMBERS = 10_000  # in an archive that is read at all
+_FED = 1 << 16  # bytes given to a decompressor at once: what it leaves over, it copies
 _PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"PK\x03\x04": "zip", b"PK\x05\x06": "zip"}
 _NOT_TEXT = {
     b"%PDF": "a PDF document",
@@ -73,6 +74,7 @@ _BAD = "\udcff"  # stands for damaged bytes until they are counted: no file can 
 _MANY_TAGS = re.compile(r"[BIESLU]-[^,]*(?:,[BIESLU]-[^,]*)+|O(?:,(?:O|[BIESLU]-[^,]*))+|[BIESLU]-[^,]*,O")
 _NOT_IN_FILES = re.compile("[\x00\ud800-\udfff]")
 _META_KEY = re.compile(r"\w+")
+_PADDING = re.compile(b"\x00*")  # between the members of an archive
 # What files call the parts: in `meta`, or in the key "part" of a JSON record.
 PART_NAMES = {"train": "train", "test": "test", **dict.fromkeys(("dev", "devel", "validation", "valid", "val"), "dev")}
 _LOOSE_PREFIX = re.compile(r"([BIESLUbieslu])[-_](.+)")
@@ -100,7 +102,7 @@ class Repairs:
 
     def add(self, what: str, line: int | None = None, count: int = 1) -> None:
         before, lines = self._found.get(what, (0, ()))
-        if line is not None and (len(lines) < 3 or line < lines[-1]):
+        if line is not None and line not in lines and (len(lines) < 3 or line < lines[-1]):
             lines = tuple(sorted((*lines, line))[:3])
         self._found[what] = (before + count, lines)
 
@@ -176,14 +178,18 @@ def unpack(data: bytes, repairs: Repairs) -> bytes:
             ) from None
         except (RuntimeError, NotImplementedError, KeyError, IndexError) as error:
             raise refuse(f"the {kind} archive cannot be read", str(error), "unpack it yourself first") from None
-    _check_size(len(unpacked))
+    check_size(len(unpacked))
     return unpacked
 
 
 def _inflate(data: bytes, kind: str) -> Iterator[bytes]:
     """Yield the unpacked blocks of a gzip, bzip2 or xz file, member after member, up to the limit."""
-    total, n_packed = 0, len(data)
-    while data:
+    packed, at, total, n_members = memoryview(data), 0, 0, 0
+    while at < len(packed):
+        n_members += 1
+        if n_members > _MOST_MEMBERS:
+            what = f"the {kind} archive has more than {_MOST_MEMBERS:,} members"
+            raise refuse(what, f"{len(packed):,} bytes", "unpack it and give the file in it")
         # A fresh decompressor a member; xz may not claim more than 256 MiB of memory.
         unpacker = {
             "gzip": lambda: zlib.decompressobj(wbits=31),
@@ -191,14 +197,15 @@ def _inflate(data: bytes, kind: str) -> Iterator[bytes]:
             "xz": lambda: lzma.LZMADecompressor(memlimit=1 << 28),
         }[kind]()
         while not unpacker.eof:
-            block = unpacker.decompress(data, 1 << 24)
-            data = unpacker.unconsumed_tail if kind == "gzip" else b""
-            if not block and not unpacker.eof:
+            fed = packed[at : at + _FED] if kind == "gzip" or unpacker.needs_input else b""
+            block = unpacker.decompress(fed, 1 << 24)
+            at += len(fed) - (len(unpacker.unconsumed_tail) if kind == "gzip" else 0)
+            if not block and not unpacker.eof and at == len(packed):
                 raise EOFError("a file that ends too early")
             total += len(block)
-            _check_size(total, n_packed)
+            check_size(total, len(packed))
             yield block
-        data = unpacker.unused_data.lstrip(b"\x00")  # padding between members
+        at = _PADDING.match(data, at - len(unpacker.unused_data)).end()
 
 
 def _unzip(data: bytes, repairs: Repairs) -> bytes:
@@ -219,12 +226,18 @@ def _unzip(data: bytes, repairs: Repairs) -> bytes:
         if stat.S_ISLNK(wanted[0].external_attr >> 16):
             raise refuse("the zip archive holds a link", shorten(wanted[0].filename), "pack the file itself")
         with archive.open(wanted[0]) as member:
-            unpacked = member.read(min(LARGEST_FILE, max(_BOMB_FROM, _BOMB_RATIO * len(data))) + 1)
-        _check_size(len(unpacked), len(data))
+            unpacked = member.read(most_unpacked(len(data)) + 1)
+        check_size(len(unpacked), len(data))
         return unpacked
 
 
-def _check_size(n_bytes: int, n_packed: int | None = None) -> None:
+def most_unpacked(n_packed: int) -> int:
+    """How many bytes of what `n_packed` bytes unpack to are looked at: one more is too many."""
+    return min(LARGEST_FILE, max(_BOMB_FROM, _BOMB_RATIO * n_packed))
+
+
+def check_size(n_bytes: int, n_packed: int | None = None) -> None:
+    """Raise UploadError where a file unpacks to more than can be held, or than honest data would."""
     if n_packed is not None and n_bytes > max(_BOMB_FROM, _BOMB_RATIO * n_packed):
         what = f"the archive unpacks to more than {_BOMB_RATIO} times its size"
         raise refuse(what, f"{n_packed:,} bytes that become {n_bytes:,} or more", "unpack it and give a part of it")
@@ -262,7 +275,7 @@ def _refuse_other_files(data: bytes) -> None:
     """Raise UploadError where the first bytes are those of a picture, a document, an archive."""
     if archive := next((kind for magic, kind in _ARCHIVES.items() if data.startswith(magic)), None):
         raise refuse("not a text file", archive, "unpack it and give the file in it")
-    if data[257:262] == b"ustar":
+    if data[257:262] == b"ustar" and 0 in data[:257]:  # a text may have the word there; a tar pads its name with zeros
         raise refuse("not a text file", "a tar archive", "unpack it and give one of its files")
     if kind := next((kind for magic, kind in _NOT_TEXT.items() if data.startswith(magic)), None):
         raise refuse("not a text file", kind, "save it as CSV or as plain text, UTF-8")
@@ -411,7 +424,12 @@ def clean_meta(pairs: Iterable[tuple[str, str]], line: int, repairs: Repairs) ->
         if not name or name in found:
             repairs.add("meta without a name, or under one that stands twice, left out", line)
         else:
-            found[name] = " ".join(clean_text(held, line, repairs).split())
+            text = clean_text(held, line, repairs)
+            found[name] = " ".join(text.split())
+            if name != key:
+                repairs.add("name of meta made one word", line)
+            if found[name] != text:
+                repairs.add("white space in meta, read as one space", line)
     return tuple(found.items())
 
 

@@ -22,12 +22,14 @@ from itertools import pairwise
 
 import numpy as np
 
-from ner_core.data.formats.decoding import LARGEST_FILE, FormatResult, Repairs, clean_meta, refuse
+from ner_core.data.formats.decoding import FormatResult, Repairs, check_size, clean_meta, most_unpacked, refuse
 from ner_core.data.formats.jsonl import check_sentence
 from ner_core.data.formats.marks import build_sentence, clean_text
-from ner_core.records import Prediction, Sentence, Span
+from ner_core.records import Note, Prediction, Sentence, Span, UploadError
 
 _INSIDE, _BEGINS = 1, 3  # spaCy's numbers for ENT_IOB; 0 = not said, 2 = outside
+# Beyond the first, a token must take a packed byte; a real one takes several.
+_SURE_TOKENS, _MOST_TOKENS = 1_000_000, 5_000_000
 _MEND = "write it again with spaCy 3: DocBin(docs=docs).to_disk(path)"
 
 
@@ -52,23 +54,33 @@ def read_docbin(data: bytes) -> FormatResult:
     repairs = Repairs()
     message = _unpack(data)
     try:
-        sentences, n_documents = _read(message, repairs)
+        sentences, n_documents = _read(message, max(_SURE_TOKENS, min(len(data), _MOST_TOKENS)), repairs)
+    except UploadError:
+        raise
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise refuse("the DocBin is damaged", f"{type(error).__name__}: {error}"[:80], _MEND) from None
     if not sentences:
         raise refuse("the DocBin holds no word", f"{n_documents} documents", "give one with texts")
-    return FormatResult(sentences, f"spaCy DocBin, {n_documents:,} documents", repairs.notes)
+    return FormatResult(sentences, f"spaCy DocBin, {n_documents:,} documents", tuple(map(_by_document, repairs.notes)))
+
+
+def _by_document(note: Note) -> Note:
+    """What was counted in documents, told in documents: a `.spacy` file has no lines.
+
+    >>> print(_by_document(Note("a word", 3, (1, 1, 7))))
+    a word (document 1, 7): 3 times
+    """
+    places = ", ".join(map(str, dict.fromkeys(note.lines)))
+    return Note(f"{note.what} (document {places})", note.count) if places else note
 
 
 def _unpack(data: bytes) -> dict:
     try:
         unpacker = zlib.decompressobj()
-        packed = unpacker.decompress(data, LARGEST_FILE + 1)
+        packed = unpacker.decompress(data, most_unpacked(len(data)) + 1)
     except zlib.error as error:
         raise refuse("the DocBin cannot be unpacked", str(error), _MEND) from None
-    if len(packed) > LARGEST_FILE:
-        limit = f"{LARGEST_FILE // 1_000_000} MB"
-        raise refuse(f"the DocBin is larger than {limit}", f"more than {limit} when unpacked", "give a part of it")
+    check_size(len(packed), len(data))
     if not unpacker.eof:
         raise refuse("the DocBin is cut off", "a file that ends too early", _MEND)
     message = _from_msgpack(packed)
@@ -87,8 +99,8 @@ def _from_msgpack(packed: bytes) -> object:
         return None
 
 
-def _read(message: dict, repairs: Repairs) -> tuple[tuple[Sentence, ...], int]:
-    """Columns of the array -> sentences."""
+def _read(message: dict, most: int, repairs: Repairs) -> tuple[tuple[Sentence, ...], int]:
+    """Columns of the array -> sentences. Raises UploadError where there are more than `most` tokens or documents."""
     from spacy.attrs import ENT_IOB, ENT_TYPE, ORTH, SENT_START
     from spacy.strings import StringStore
 
@@ -98,8 +110,12 @@ def _read(message: dict, repairs: Repairs) -> tuple[tuple[Sentence, ...], int]:
     spaces = np.frombuffer(message["spaces"], bool)  # (N,)
     if lengths.sum(dtype=np.int64) != len(table) or len(spaces) != len(table) or (lengths < 0).any():
         raise ValueError(f"{len(table):,} tokens for {len(lengths):,} documents")
+    if max(len(table), len(lengths)) > most:
+        received = f"{len(table):,} tokens in {len(lengths):,} documents"
+        raise refuse(f"the DocBin holds more than {most:,} tokens or documents", received, "give a part of it")
     strings = _Strings(StringStore(message["strings"]), repairs)
-    columns = {attribute: table[:, i].tolist() for i, attribute in enumerate(attributes)}
+    wanted = (ORTH, ENT_IOB, ENT_TYPE, SENT_START)
+    columns = {attribute: table[:, i].tolist() for i, attribute in enumerate(attributes) if attribute in wanted}
     words = [strings[key] for key in columns[ORTH]]
     nothing = [0] * len(table)
     tags, labels, starts = (columns.get(attribute, nothing) for attribute in (ENT_IOB, ENT_TYPE, SENT_START))
@@ -123,7 +139,7 @@ class _Strings(dict):
         self._store, self._repairs = store, repairs
 
     def __missing__(self, key: int) -> str:
-        self[key] = text = clean_text(self._store[key], 1, self._repairs)
+        self[key] = text = clean_text(self._store[key], None, self._repairs)
         return text
 
 

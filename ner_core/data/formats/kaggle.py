@@ -95,9 +95,7 @@ def read_long_csv(data: bytes) -> FormatResult:
             ids = _blank_nan(table.ids, table.columns.lines, repairs)
             table.columns.starts = _sentence_starts(ids, table.columns.lines, repairs)
             table.columns.between = "sentence numbers"
-        for start in table.columns.starts if table.metas else ():
-            if held := table.metas.get(start):
-                table.columns.metas[start] = clean_meta(held, table.columns.lines[start], repairs)
+        _keep_metas(table, repairs)
         sentences, scheme = to_sentences(table.columns, repairs)
     place = table.places[0]
     form = {"sentence #": "Kaggle ner_dataset.csv", "sentence idx": "Kaggle ner.csv"}.get(
@@ -155,6 +153,8 @@ def _read_words(table: _Table, rows: Iterable[tuple[int, list[str]]], repairs: R
     is_start, last, left_out = True, "", ""  # left_out: the number of a row left out, if it began a sentence
     for line, row in rows:
         is_whole = len(row) == n_cells
+        if is_escaped and is_whole and row[-1]:
+            row = _undo_escapes(row, header, line, repairs)
         text, given = (words.get(row[word]), tags.get(row[tag])) if is_whole else (None, None)
         if text is None or given is None:
             if not is_whole or not row[word].strip(" \t\n") or not row[tag].strip() or row == header:
@@ -170,9 +170,6 @@ def _read_words(table: _Table, rows: Iterable[tuple[int, list[str]]], repairs: R
         if text != row[word]:
             what = "line break inside a word, read as a space" if "\n" in row[word] else "space around a word, left out"
             repairs.add(what, line)
-        if is_escaped:
-            row = _undo_escapes(row, header, line, repairs)
-            text, given = row[word], row[tag]
         if sentence is not None:
             number = row[sentence].strip() or left_out
             if number == last:
@@ -187,6 +184,18 @@ def _read_words(table: _Table, rows: Iterable[tuple[int, list[str]]], repairs: R
         columns.words.append(text)
         columns.tags.append(given)
         columns.lines.append(line)
+
+
+def _keep_metas(table: _Table, repairs: Repairs) -> None:
+    """Keep the meta of each sentence's first row; count the later rows that say something else."""
+    columns = table.columns
+    for start, end in columns.bounds() if table.metas else ():
+        held = table.metas.get(start, [])
+        if held:
+            columns.metas[start] = clean_meta(held, columns.lines[start], repairs)
+        for row in range(start + 1, end):
+            if not set(table.metas.get(row, ())) <= set(held):
+                repairs.add("meta behind a sentence's first row, left out", columns.lines[row])
 
 
 def _tell_row(row: list[str], header: list[str], n_cells: int, word: int, line: int, repairs: Repairs) -> None:
@@ -212,9 +221,9 @@ def _is_like(number: str, last: str) -> bool:
 
 def _undo_escapes(row: list[str], header: list[str], line: int, repairs: Repairs) -> list[str]:
     """Take away the ' that `write_long_csv` put before cells for spreadsheets; the last column names them."""
-    row = list(row)
-    for name in row[-1].split() if len(row) == len(header) else ():
-        place = header.index(name) if name in header else -1
+    row, n_before = list(row), len(row) - len(header)  # n_before: 1 where an index without a name stands before
+    for name in row[-1].split():
+        place = header.index(name) + n_before if name in header else -1
         if row[place].startswith("'"):
             row[place] = row[place][1:]
             repairs.add("' before a cell that a spreadsheet would run, taken away", line)

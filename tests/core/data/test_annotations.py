@@ -175,7 +175,7 @@ def test_several_users_and_labels_that_are_numbers():
     assert result.sentences[0].spans == (Span(0, 1, "4"), Span(1, 2, "6"))
     assert notes(result) == {
         "entity marked by another user, left out: the first user's are kept": (1, (1,)),
-        "label given as a number: the file does not say its name": (2, (1, 1)),
+        "label given as a number: the file does not say its name": (2, (1,)),
     }
 
 
@@ -258,14 +258,18 @@ def test_half_characters_and_nul_are_replaced():
     result = read_annotations(b'{"text": "A\\ud800da \\u0000 \\ud83d\\ude00", "label": [[0, 4, "p\\u0000"]]}')
     assert result.sentences[0].words == ("A\ufffdda", "\ufffd", "😀")
     assert result.sentences[0].spans == (Span(0, 1, "p\ufffd"),)
-    assert notes(result) == {"NUL or half a character, replaced by �": (3, (1, 1))}
+    assert notes(result) == {"NUL or half a character, replaced by �": (3, (1,))}
 
 
 def test_meta_is_kept_as_every_form_can_hold_it():
     meta = {"genre": "news", "a key": " two\nlines ", "n": 3, "none": None, "deep": {}}
     result = read_annotations(lines({"text": "Ada", "label": [], "meta": meta}))
     assert result.sentences[0].meta == (("genre", "news"), ("a_key", "two lines"), ("n", "3"))
-    assert list(notes(result)) == ["meta that is no plain value, left out"]
+    assert sorted(notes(result)) == [
+        "meta that is no plain value, left out",
+        "name of meta made one word",
+        "white space in meta, read as one space",
+    ]
 
 
 # --- dangerous JSON -----------------------------------------------------------------------

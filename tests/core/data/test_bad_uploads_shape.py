@@ -612,3 +612,55 @@ def test_32_a_label_in_test_alone():
 
 def test_the_helpers_write_what_they_say():
     assert rows(TEXT).count("\n") == 3 and tagged(TEXT).count("\n") == 2
+
+
+# --- archives of many members, meta, and cells written for spreadsheets ---------------------------------
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress], ids=["gz", "bz2", "xz"])
+def test_an_archive_of_too_many_members(pack, monkeypatch):
+    monkeypatch.setattr(decoding, "_MOST_MEMBERS", 100)
+    table = b"Ada\tB-per\nruns\tO\n\n"
+    assert words(read(pack(b"") * 98 + pack(table) + b"\0" * 100_000 + pack(table))) == [["Ada", "runs"]] * 2
+    assert "archive has more than 100 members" in refusal(pack(b"") * 101)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress], ids=["gz", "bz2", "xz"])
+def test_what_is_behind_a_member_is_not_copied_for_each(pack):
+    packed = pack(b"a\n") * 5 + pack(b"") + bytes(20_000_000)
+    repairs = decoding.Repairs()
+    tracemalloc.start()
+    assert decoding.unpack(packed, repairs) == b"a\n" * 5
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 15_000_000, "what follows is 20 MB, and xz needs 8 MB of its own"
+
+
+def test_a_cell_written_for_spreadsheets_is_cleaned_as_any_other():
+    corpus = read(b'Sentence #,Word,Tag,escaped\nSentence: 1, Ada ,B-per,\n,"a\nb",O,\n,\'=b ,O,Word\n')
+    assert words(corpus) == [["Ada", "a b", "=b"]]
+    assert notes(corpus)["space around a word, left out"] == (2, (2, 5)) and TWO_LINES in notes(corpus)
+
+
+def test_a_quote_for_spreadsheets_behind_an_index_without_a_name():
+    corpus = read(b"Sentence #,Word,POS,Tag,escaped\n0,Sentence: 1,'=Ada,,B-per,Word\n1,,runs,,O,x\n")
+    assert words(corpus) == [["=Ada", "runs"]]
+    assert notes(corpus)["' before a cell that a spreadsheet would run, taken away"] == (1, (2,))
+
+
+def test_meta_that_is_changed_or_left_out_is_told():
+    corpus = read(
+        b"Sentence #,Word,Tag,meta.url x,meta.a\n1,Ada,B-per,u,x  y\n,runs,O,,other\n2,Bob,B-per,,z\n2,ran,O,,z\n"
+    )
+    assert dict(corpus.sentences[0].meta) == {"url_x": "u", "a": "x y"}
+    found = notes(corpus)
+    assert found["name of meta made one word"] == (1, (2,))
+    assert found["white space in meta, read as one space"] == (1, (2,))
+    assert found["meta behind a sentence's first row, left out"] == (1, (3,))
+
+
+def test_a_line_is_named_once():
+    repairs = decoding.Repairs()
+    for line in (4, 1, 1, 2, 4, 3):
+        repairs.add("what", line)
+    assert repairs.notes[0].count == 6 and repairs.notes[0].lines == (1, 2, 3)

@@ -54,6 +54,23 @@ def test_the_starter_corpus_opens_by_default():
     assert leak(corpus) == {"dev": (), "test": ()}
 
 
+@pytest.mark.parametrize("part", ["dev", "test"])
+def test_a_file_of_one_part_alone_keeps_it_and_says_that_nothing_trains(part):
+    marked = Sentence(("Ada", "came"), (Span(0, 1, "per"),), meta=(("part", part),))
+    corpus = load_corpus(("x.conll", conll(*[marked] * 10)))
+    assert len(corpus.part(part)) == 10 and len(corpus.sentences) == 10
+    (note,) = corpus.notes
+    assert f"says {part}," in note.what and "nothing to train on" in note.what and note.count == 10
+
+
+def test_dev_cut_from_a_train_that_the_file_names_is_told():
+    parts = ["train"] * 20 + ["test"] * 4
+    said = [Sentence((f"word{i}", "."), meta=(("part", part),)) for i, part in enumerate(parts)]
+    corpus = load_corpus(("x.conll", conll(*said)))
+    assert len(corpus.test) == 4 and len(corpus.dev) == 1
+    assert [note.count for note in corpus.notes if "dealt to dev" in note.what] == [1]
+
+
 def test_labels_keep_gmbs_order_or_that_of_the_file():
     tags = [Sentence(("a", "b"), (Span(0, 1, "per"), Span(1, 2, "geo")))]
     assert load_corpus(("x", conll(*tags))).labels == ("geo", "per")

@@ -9,6 +9,7 @@ from ner_core.data.tags import (
     SCHEMES,
     detect_scheme,
     is_allowed,
+    notes_on_labels,
     spans_to_tags,
     split_tag,
     tags_to_spans,
@@ -113,3 +114,9 @@ def test_errors_say_what_was_received():
             spans_to_tags((span,), 4)
     with pytest.raises(ValueError, match="Received: 'BMEWO'"):
         tags_to_spans(("O",), "BMEWO")
+
+
+def test_labels_in_many_capitals_are_told_in_a_short_note():
+    labels = [f"{'X' * i}{'x' * (50 - i)}" for i in range(51)]
+    (note,) = notes_on_labels(labels)
+    assert note.what.endswith(" and 48 more") and len(note.what) < 300
