@@ -294,7 +294,7 @@ def test_a_damaged_docbin_is_refused_in_one_sentence():
 
 def test_a_docbin_that_unpacks_to_too_much_is_refused(monkeypatch):
     monkeypatch.setattr(decoding, "LARGEST_FILE", 1_000_000)
-    with pytest.raises(UploadError, match="larger than 1 MB|times its size"):
+    with pytest.raises(UploadError, match=r"larger than 1 MB|times its size"):
         read_docbin(zlib.compress(bytes(4_000_000)))
 
 
