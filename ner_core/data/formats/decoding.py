@@ -404,7 +404,7 @@ codecs.register_error("latin1_rest", _latin1_rest)
 codecs.register_error("damaged", lambda error: (_BAD, error.end))
 
 
-def clean_text(text: str, line: int, repairs: Repairs) -> str:
+def clean_text(text: str, line: int | None, repairs: Repairs) -> str:
     """Replace what no text file can hold: NUL, and halves of a character (lone surrogates)."""
     clean, n_found = _NOT_IN_FILES.subn("\ufffd", text)
     if n_found:

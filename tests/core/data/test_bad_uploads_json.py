@@ -5,7 +5,9 @@ The outcome of each row was decided before the code: see the table in `docs/uplo
 
 import json
 import time
+import zlib
 
+import numpy as np
 import pytest
 
 from ner_core.data.corpus import load_corpus
@@ -238,3 +240,79 @@ def test_a_record_whose_words_and_tags_do_not_match_is_left_out_with_its_line(ta
 def test_tags_that_are_numbers_without_names_are_refused_with_their_line(tags):
     with pytest.raises(UploadError, match=r"the tags in line 1 are numbers without names.*give tags such as B-per"):
         read(f'{{"tokens": ["Ada", "left"], "ner_tags": {tags}}}')
+
+
+# --- what stands where nobody looks for it ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["label", "labels", "entities", "annotations"])
+def test_entities_that_are_no_list_are_told(key):
+    corpus = read(GOOD + json.dumps({"text": "Ada left", key: {"start": 0, "end": 3, "label": "per"}}))
+    assert found(corpus) == [(ADA, PER), (ADA, NONE)]
+    assert notes(corpus) == {"entities that are no list, left out": (1, (2,))}
+
+
+@pytest.mark.parametrize(
+    ("other", "key"), [("tags", "ner"), ("ner_tags", "labels"), ("labels", "tags"), ("ner", "ner_tags")]
+)
+def test_of_two_lists_the_one_that_looks_like_tags_is_read_and_the_other_told(other, key):
+    record = {"tokens": ["Ada", "left"], other: ["noun", "verb"], key: ["B-per", "O"]}
+    corpus = read(json.dumps(record))
+    assert found(corpus) == [(ADA, PER)]
+    assert notes(corpus) == {f"second list of tags, {other}, not read": (1, (1,))}
+
+
+def test_a_part_is_known_however_it_is_written_and_an_unknown_one_is_told():
+    parts = ["Train", "TEST", "training", " Validation ", "gold", 3]
+    corpus = read(
+        "".join(
+            json.dumps({"text": f"Ada left {i}", "label": [], "part": part}) + "\n" for i, part in enumerate(parts[:4])
+        )
+    )
+    assert (len(corpus.train), len(corpus.test), len(corpus.dev)) == (2, 1, 1)
+    told = read("".join(GOOD[:-2] + f', "part": {json.dumps(part)}}}\n' for part in parts[4:]))
+    assert notes(told) == {"part that is none of train, dev and test, not read": (2, (1, 2))}
+
+
+def test_a_genre_beside_the_text_is_meta():
+    corpus = read('{"text": "Ada left", "label": [[0, 3, "per"]], "genre": "news"}')
+    assert corpus.train[0].meta == (("genre", "news"),)
+
+
+# --- a DocBin ------------------------------------------------------------------------------------------------
+
+
+def docbin(n_tokens, n_documents=1):
+    """One word, again and again, as a stranger might pack it."""
+    import srsly
+    from spacy.attrs import ORTH
+    from spacy.strings import StringStore
+
+    strings = StringStore(["Ada"])
+    message = {
+        "attrs": [ORTH],
+        "tokens": np.full(n_tokens, strings["Ada"], np.uint64).tobytes(),
+        "lengths": np.array([n_tokens] + [0] * (n_documents - 1), np.int32).tobytes(),
+        "spaces": bytes(n_tokens),
+        "strings": ["Ada"],
+        "flags": [],
+    }
+    return zlib.compress(srsly.msgpack_dumps(message))
+
+
+@pytest.mark.parametrize(
+    ("n_tokens", "n_documents", "message"),
+    [
+        (4_000_000, 1, "unpacks to more than 200 times its size"),
+        (1_500_000, 1, "holds more than 1,000,000 tokens or documents"),
+        (1, 1_500_000, "holds more than 1,000,000 tokens or documents"),
+    ],
+)
+def test_a_small_docbin_that_becomes_millions_of_tokens_is_refused(n_tokens, n_documents, message):
+    with pytest.raises(UploadError, match=message):
+        load_corpus(("x.spacy", docbin(n_tokens, n_documents)), split=WHOLE)
+
+
+def test_a_docbin_is_counted_in_documents():
+    corpus = load_corpus(("x.spacy", docbin(2, 3)), split=WHOLE)
+    assert notes(corpus)["document without a word, left out (document 2, 3)"] == (2, ())

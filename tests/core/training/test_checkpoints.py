@@ -170,7 +170,7 @@ def test_a_training_goes_on_exactly(run, key):
 
 def test_patience_is_remembered():
     chosen = small_steps(("bilstm-crf", False), patience=2)
-    chosen = replace(chosen, training=replace(chosen.training, epochs=60))
+    chosen = replace(chosen, training=replace(chosen.training, epochs=60, learning_rate=0.0))  # nothing is learned
     kept = []
     _, events = follow(chosen, keep=kept.append)
     assert events[-1].reason == "early"
