@@ -7,7 +7,7 @@ PORT ?= 8501
 PYTHON ?= $(firstword $(foreach v,3.13 3.12 3.11,$(shell python$(v) -c "print('python$(v)')" 2>/dev/null)) python3)
 BIN := .venv/bin
 
-.PHONY: app class setup test lint tutorials models bench fuzz faults clean
+.PHONY: app class setup test lint tutorials models bench bench-road fuzz faults clean
 
 app: setup
 	@echo "NER Lab: open http://$(HOST):$(PORT) in a browser. Ctrl+C ends it."
@@ -41,7 +41,12 @@ tutorials: setup
 models: setup
 	$(BIN)/python -m benchmarks.make_models
 
-bench: .venv/test.installed
+# make bench [QUICK=1] [SYSTEMS=fast,spacy] [SEEDS=1,2,3] [FRESH=1]: the taggers beside spaCy and CRFsuite; goes on where it was.
+bench: .venv/bench.installed
+	$(BIN)/python -m benchmarks.engine $(if $(QUICK),--quick) $(if $(SYSTEMS),--only $(SYSTEMS)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(FRESH),--fresh)
+
+# The app in a browser: how long a person waits.
+bench-road: .venv/test.installed
 	$(BIN)/python -m benchmarks.road
 
 # make fuzz READER=conll SECONDS=1800 (READER=all: every reader in turn); finds stay in .ner_lab/fuzz.
@@ -62,6 +67,11 @@ clean:
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
 	@touch $@
 
+# --use-pep517: seqeval comes as source, and what builds it needs packages of its own.
 .venv/test.installed: .venv/app.installed requirements-test.txt
-	$(BIN)/python -m pip install --disable-pip-version-check -r requirements-test.txt
+	$(BIN)/python -m pip install --disable-pip-version-check --use-pep517 -r requirements-test.txt
+	@touch $@
+
+.venv/bench.installed: .venv/test.installed requirements-bench.txt
+	$(BIN)/python -m pip install --disable-pip-version-check -r requirements-bench.txt
 	@touch $@

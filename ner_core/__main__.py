@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import NoReturn
 
 from ner_core.records import Corpus, Counts, EpochDone, Event, InputError, Report, RunEnded, Sentence, SplitConfig
+from ner_core.training.sweep import add_command as add_sweep
 
 FORMS = ("conll", "jsonl", "csv", "spacy")
 _TIME_DECIDES = 1000  # epochs, where a number of seconds was given and no number of epochs
+_LINES_A_PIECE = 2048  # texts a worker of a cluster tags before it is given more
 _LINES_AT_ONCE = 256  # texts tagged together: bounds memory on endless input
 
 
@@ -201,7 +203,8 @@ def show_recipes(chosen: argparse.Namespace) -> int:
 
 def train(chosen: argparse.Namespace) -> int:
     """Train a recipe on a corpus and store the best tagger in `--out`; Ctrl-C keeps the best so far."""
-    from ner_core.tagger.recipes import deal, new_tagger, recipe, suited
+    from ner_core.tagger.recipes import deal, new_tagger, recipe, resize, suited
+    from ner_core.training.tensorboard import repeat
     from ner_core.training.worker import keep_best, stop_on_signal
 
     base = recipe(chosen.recipe, published=chosen.published)
@@ -209,6 +212,8 @@ def train(chosen: argparse.Namespace) -> int:
     corpus = _read_corpus(chosen.corpus, None, dev=chosen.dev, test=chosen.test)
     corpus = deal(corpus, base)
     base = suited(base, corpus)
+    if chosen.rare_times:
+        base = resize(base, rare_times=chosen.rare_times)
     epochs = chosen.epochs or (_TIME_DECIDES if chosen.seconds else None)
     asked = {"epochs": epochs, "seconds": chosen.seconds, "seed": chosen.seed}
     config = replace(base.training, **{name: value for name, value in asked.items() if value is not None})
@@ -219,6 +224,7 @@ def train(chosen: argparse.Namespace) -> int:
     tagger = new_tagger(corpus, base)
     with stop_on_signal() as is_told:
         events = train_tagger(tagger, corpus, config, control=lambda: "stop" if is_told() else None)
+        events = repeat(events, out) if chosen.tensorboard else events
         ended = _follow(keep_best(events, tagger, out, corpus=corpus, training=config), as_json=chosen.json)
     if ended.reason in ("failed", "diverged"):
         _say(ended.message)
@@ -350,19 +356,27 @@ def tag(chosen: argparse.Namespace) -> int:
     return 0
 
 
+def _predictions(tagger, lines: Iterable[str]) -> Iterator[list]:
+    """The predictions in the order of the lines, some at a time; a cluster's workers tag pieces of them side by side."""
+    from ner_core.tagger.predict import predict
+    from ner_core.training import cluster
+
+    if cluster.scheduler():
+        return cluster.tag_pieces(tagger, _bunches(lines, _LINES_A_PIECE))
+    return (predict(tagger, texts) for texts in _bunches(lines, _LINES_AT_ONCE))
+
+
 def _tag_as_they_come(tagger, lines: Iterable[str]) -> None:
     from ner_core.show import export
-    from ner_core.tagger.predict import predict
 
-    for texts in _bunches(lines):
-        _write_out(export.to_jsonl(predict(tagger, texts)).encode())
+    for predictions in _predictions(tagger, lines):
+        _write_out(export.to_jsonl(predictions).encode())
 
 
 def _tag_all(tagger, lines: Iterable[str], form: str) -> None:
     from ner_core.show import export
-    from ner_core.tagger.predict import predict
 
-    predictions = [found for texts in _bunches(lines) for found in predict(tagger, texts)]
+    predictions = [found for some in _predictions(tagger, lines) for found in some]
     if form == "spacy":
         _write_out(export.to_docbin(predictions))
         return
@@ -388,11 +402,11 @@ def _open(path: str):
         raise BadInput(f"{path} cannot be read: {problem.strerror}.") from None
 
 
-def _bunches(lines: Iterable[str]) -> Iterator[list[str]]:
+def _bunches(lines: Iterable[str], size: int) -> Iterator[list[str]]:
     bunch: list[str] = []
     for line in lines:
         bunch.append(line)
-        if len(bunch) == _LINES_AT_ONCE:
+        if len(bunch) == size:
             yield bunch
             bunch = []
     if bunch:
@@ -403,9 +417,14 @@ def _bunches(lines: Iterable[str]) -> Iterator[list[str]]:
 
 
 def show_runs(chosen: argparse.Namespace) -> int:
-    """Print the stored runs and their states, newest first; or, with --resume, let one go on to its end."""
+    """Print the stored runs and their states, newest first; or resume one, pause it, or let it go on."""
     if chosen.resume:
         return resume(chosen.resume)
+    if chosen.pause or chosen.go_on:
+        from ner_core.training import jobs
+
+        jobs.pause_run(chosen.pause) if chosen.pause else jobs.continue_run(chosen.go_on)
+        return 0
     from ner_core.tagger.store import list_models
     from ner_core.training.runs import list_runs, model_roots
 
@@ -439,7 +458,8 @@ def resume(run_id: str) -> int:
     run = read_run(run_id)
     if (state := run.state) not in RESUMABLE_STATES:
         raise BadInput(f"The run {run.id} is {state}. Only one that is {', '.join(RESUMABLE_STATES)} can be resumed.")
-    (run.folder / "stop").unlink(missing_ok=True)
+    for told in ("stop", "pause"):
+        (run.folder / told).unlink(missing_ok=True)
     (run.folder / "resume").touch()
     _say(f"{run.name}: loading TensorFlow …")
     with _without_chatter():
@@ -611,7 +631,10 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("--to", choices=("jsonl", "conll", "csv", "html", "spacy"), default="jsonl")
     command = add("runs", show_runs, "stored runs and their states")
     command.add_argument("--resume", metavar="RUN", help="go on with this run, by its id, from its last checkpoint")
+    command.add_argument("--pause", metavar="RUN", help="let a run that goes on wait after its current step")
+    command.add_argument("--continue", metavar="RUN", dest="go_on", help="let a paused run go on")
     add("models", show_models, "stored taggers")
+    add_sweep(add)
     return parser
 
 
@@ -624,7 +647,9 @@ def _add_train(command: argparse.ArgumentParser) -> None:
     command.add_argument("--epochs", type=_positive(int), metavar="N")
     command.add_argument("--seconds", type=_positive(float), metavar="S", help="training time, then the best is kept")
     command.add_argument("--seed", type=_seed, metavar="N", help="a whole number from 0 to 4,294,967,295")
+    command.add_argument("--rare-times", type=_positive(int), metavar="N", help="read rare labels up to N times an epoch")
     command.add_argument("--published", action="store_true", help="as the tutorial has it, mistakes included")
+    command.add_argument("--tensorboard", action="store_true", help="also write the curves into FOLDER/tensorboard")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

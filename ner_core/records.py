@@ -19,6 +19,7 @@ Token(text='London', start=22, end=28)
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -219,6 +220,7 @@ class NetworkConfig:
     `is_masked`: padded steps neither change the LSTM's state nor count (outputs there are 0).
     `forbids_illegal`: the CRF never lets `I-x` follow anything but `B-x` or `I-x`.
     `sizes` = ((input name, vocabulary size), ...), "word" first; `n_tags` = K: both filled in by `new_tagger`.
+    `others`: the stacks of further networks, where several learn each for itself and are averaged (see `networks`).
     """
 
     layers: tuple[Layer, ...]
@@ -226,6 +228,7 @@ class NetworkConfig:
     forbids_illegal: bool = False
     sizes: tuple[tuple[str, int], ...] = ()
     n_tags: int = 0
+    others: tuple[tuple[Layer, ...], ...] = ()
 
     @property
     def has_crf(self) -> bool:
@@ -261,6 +264,7 @@ class TrainConfig:
     word_dropout  share of training words read as `<unk>`, so that `<unk>` is learned
     final_rate    share of the learning rate left at the end; it falls in a straight line (1 = constant)
     optimizer     "adam" (Keras' own) or "lazy_adam" (embeddings: only the rows that a batch has read)
+    rare_times    sentences with rare labels are read up to so often an epoch (see `train.readings`); 1 = once, like all
     """
 
     epochs: int = 3
@@ -278,6 +282,7 @@ class TrainConfig:
     clip_norm: float = 0.0
     final_rate: float = 1.0
     optimizer: str = "adam"
+    rare_times: int = 1
 
 
 # --- numbers for the network -------------------------------------------------
@@ -492,13 +497,19 @@ class FloorsMeasured:
 
 @dataclass(frozen=True, slots=True)
 class StepDone:
-    """One step: `step` counts over the whole run from 1; `loss` is its batch's mean."""
+    """One step: `step` counts over the whole run from 1; `loss` is its batch's mean.
+
+    `learning_rate` is what it was taken at, `gradient_norm` the length of its gradient before any clipping
+    (nan = not told, in older logs).
+    """
 
     step: int
     epoch: int
     loss: float
     seconds: float
     n_tokens: int
+    learning_rate: float = math.nan
+    gradient_norm: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -506,6 +517,8 @@ class EpochDone:
     """One epoch: losses, the tutorials' training accuracy, and the dev report.
 
     `train_accuracy` and `dev_accuracy` count the cells the loss counts (with padding where the recipe counts it).
+    `accuracy_without_o` and `weighted_f1` are two more claims of the score wall, over dev's tokens: tags right where
+    gold is a name, and the tags' F1 weighted by how frequent they are, `O` included (nan = not told).
     """
 
     epoch: int
@@ -517,6 +530,22 @@ class EpochDone:
     dev_accuracy: float
     dev: Report
     is_best: bool
+    accuracy_without_o: float = math.nan
+    weighted_f1: float = math.nan
+
+
+@dataclass(frozen=True, slots=True)
+class RunTold:
+    """A person has changed the run after `step`.
+
+    what  "paused"; "continued" (after `value` seconds, which are no training time); or "rate": from the next step on
+          the learning rate is `value`, and falls from there in proportion, as it would have
+    """
+
+    step: int
+    seconds: float
+    what: str
+    value: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -543,7 +572,7 @@ class RunEnded:
     peak_mb: float = 0.0
 
 
-Event = RunStarted | RunResumed | FloorsMeasured | StepDone | EpochDone | ProbesTagged | RunEnded
+Event = RunStarted | RunResumed | RunTold | FloorsMeasured | StepDone | EpochDone | ProbesTagged | RunEnded
 
 
 @dataclass(frozen=True, slots=True)
@@ -557,6 +586,8 @@ class Snapshot:
     best_epoch      the best so far, its value, and (where the best is kept) its weights
     history         the epochs finished
     arrays          every variable of network and optimizer, in their order
+    learning_rate   at which the run would have begun to be where it is, had nobody changed it (0 = as configured)
+    trend           how the loss has gone so far, to tell when it grows
     """
 
     epoch: int
@@ -571,3 +602,5 @@ class Snapshot:
     history: tuple[EpochDone, ...]
     arrays: tuple[np.ndarray, ...]
     best_weights: Mapping[str, np.ndarray]
+    learning_rate: float = 0.0
+    trend: tuple[float, ...] = ()

@@ -2,11 +2,12 @@
 
 import streamlit as st
 
-from pages._ui import evaluate_show, evaluate_work, loading, navigation, session, widgets
+from pages._ui import evaluate_show, evaluate_work, links, loading, navigation, session, widgets
 from pages._ui.evaluate_work import Evaluation, Setting
 
 navigation.guard()
 
+PARTS = ["test", "dev", "train"]
 AT_ONCE = 2_000  # sentences that are measured without being asked: about two seconds
 
 
@@ -26,31 +27,31 @@ def choose() -> Setting | None:
     with st.container(horizontal=True):
         if tagger.card.get("is_published") is True and choose_split():
             corpus = evaluate_work.deal_as_tutorial(corpus_id, tagger.card.get("recipe"), corpus)
-        part = st.segmented_control(
-            "Part (sentences)",
-            ["test", "dev", "train"],
-            format_func=lambda name: f"{name} ({widgets.number(len(corpus.part(name)))})",
-            default="test",
-            required=True,
-            key="evaluate_part",
-            persist_state="session",
-            help="Train is what models learn from, dev chooses the best epoch, test is kept for measuring.",
-        )
+        with links.group("part"):
+            part = st.segmented_control(
+                f"Part: {widgets.parts_in_words(corpus)}",
+                PARTS,
+                default="test",
+                required=True,
+                help="Train is what models learn from, dev chooses the best epoch, test is kept for measuring.",
+                **links.bound("evaluate_part", "the part", "test", options=PARTS),
+            )
     return Setting(loading.model(session.model_id()), tagger, corpus_id, corpus, part)
 
 
 def choose_split() -> bool:
     """For a published model: whether the corpus is dealt as its tutorial does."""
-    return st.segmented_control(
-        "Split",
-        [True, False],
-        format_func={True: "The tutorial's own", False: "The corpus' own"}.get,
-        default=True,
-        required=True,
-        key="evaluate_split",
-        persist_state="session",
-        help="A published model learned from the sentences that the tutorial's split calls train.",
-    )
+    words = {True: "The tutorial's own", False: "The corpus' own"}
+    with links.group("split"):
+        return st.segmented_control(
+            "Split",
+            list(words),
+            format_func=words.get,
+            default=True,
+            required=True,
+            help="A published model learned from the sentences that the tutorial's split calls train.",
+            **links.bound("evaluate_split", "the split", True, options=list(words), words=words.get),
+        )
 
 
 def measure(setting: Setting) -> Evaluation | None:
@@ -95,6 +96,7 @@ def show(setting: Setting, evaluation: Evaluation) -> None:
         evaluate_show.show_wall(evaluation)
     evaluate_show.show_errors(evaluation)
     evaluate_show.show_confusion(evaluation)
+    evaluate_show.show_sureness(evaluation)
     evaluate_show.show_token_report(evaluation)
     evaluate_show.show_sentence(evaluation, setting.tagger)
 
@@ -117,4 +119,5 @@ widgets.code_shown(
     "scores.honesty:judge",
     "scores.errors:pair_entities",
     "scores.tokens:token_report",
+    "scores.calibration:reliability",
 )

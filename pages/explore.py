@@ -7,7 +7,7 @@ from importlib import import_module
 
 import streamlit as st
 
-from pages._ui import navigation, session, widgets
+from pages._ui import links, navigation, session, widgets
 
 navigation.guard()
 
@@ -32,16 +32,15 @@ corpus = widgets.corpus_chip()
 if not corpus.sentences:
     widgets.empty_state("This corpus holds no sentence. Choose or upload another one above.")
     st.stop()
-section = st.segmented_control(
-    "Look at",
-    list(SECTIONS),
-    default="Overview",
-    required=True,
-    key="section",  # its name in the address as well
-    label_visibility="collapsed",
-    bind="query-params",
-    persist_state="session",
-)
+with links.group("section"):
+    section = st.segmented_control(
+        "Look at",
+        list(SECTIONS),
+        default="Overview",
+        required=True,
+        label_visibility="collapsed",
+        **links.bound("section", "the section", "Overview", options=list(SECTIONS)),
+    )
 module, function = SECTIONS[section]
 getattr(import_module(f"pages._ui.{module}"), function)(session.corpus_id(), corpus)
 # While the person reads the first section: the next one draws a chart and highlights sentences.

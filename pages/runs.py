@@ -5,7 +5,7 @@ import time
 import streamlit as st
 
 from ner_core.training.runs import ACTIVE_STATES, RESUMABLE_STATES, Run, RunError, rename
-from pages._ui import compare_show, navigation, person, run_again, session, train_live, widgets
+from pages._ui import compare_show, navigation, person, run_again, session, train_live, train_recorded, widgets
 from pages._ui.widgets import duration, number, percent, plain
 
 navigation.guard()
@@ -146,6 +146,8 @@ elif any(run.is_active for run in known):
     st.fragment(show_runs, run_every=EVERY_SECONDS)(is_live=True)
 else:
     show_runs(is_live=False)
+if not session.compared():
+    train_recorded.offer(title="Recorded")
 if session.compared():
     widgets.code_shown(
         "scores.comparison:paired_bootstrap", "scores.comparison:f1_differences", "scores.comparison:disagreements"

@@ -19,6 +19,7 @@ else:
     teach_panel.show_entrance()
     if not st.toggle("Projector: hide all below", key="teach_projector", persist_state="session"):
         teach_panel.show_queue()
+        teach_panel.show_pin()
         teach_panel.show_limits()
         teach_panel.show_end()
 widgets.code_shown("training.classroom:admission", "training.waiting:deal_places", "training.people:owner_of")

@@ -4,13 +4,16 @@ import streamlit as st
 
 from ner_core.training import jobs
 from ner_core.training.runs import RunError, read_run
-from pages._ui import navigation, person, session, train_form, train_live, widgets
+from pages._ui import links, navigation, person, session, train_form, train_live, train_recorded, widgets
 
 navigation.guard()
 
 
 def show_run(run_id: str) -> None:
     """The run in view, or why it cannot be shown."""
+    if train_recorded.is_recorded(run_id):
+        train_recorded.show(run_id)
+        return
     try:
         run = read_run(run_id)
     except RunError as problem:
@@ -43,8 +46,12 @@ def show_form() -> None:
             st.info("This corpus is so small that no sentence is left to measure on: the last epoch will be kept.")
         st.caption(f"{counts} after each epoch. It goes on when you leave this page; Runs lists it.")
     with right:
-        train_form.tell_recipe(chosen, corpus)
-        train_form.show_layers(corpus, corpus_id, settings.recipe)
+        with links.group("about"):
+            train_form.tell_recipe(chosen, corpus)
+        with links.group("layers"):
+            train_form.show_layers(corpus, corpus_id, settings.recipe)
+    if not person.runs_in_view():
+        train_recorded.offer(title="No run yet? Watch a recorded one", is_folded=True)
     if is_started:
         start(train_form.run_config(settings, corpus, corpus_id))
 

@@ -5,7 +5,7 @@ from functools import partial
 import streamlit as st
 
 from ner_core.records import Prediction, Tagger, percent
-from pages._ui import navigation, person, session, widgets
+from pages._ui import links, navigation, person, session, widgets
 
 navigation.guard()
 
@@ -40,7 +40,9 @@ def tutorial_samples() -> dict[str, str]:
 def ask_text() -> str:
     """The samples and the text box."""
     samples = SAMPLES | tutorial_samples()
-    st.pills("Samples", list(samples), key="try_sample", on_change=session.take_sample, args=("try_sample", samples))
+    take = {"on_change": session.take_sample, "args": ("try_sample", samples)}
+    with links.group("samples"):
+        st.pills("Samples", list(samples), key="try_sample", **take)
     text = st.text_area(
         "Your text",
         key=session.text_box("try_text"),
@@ -82,18 +84,18 @@ def cut(text: str) -> str:
 def show_found(prediction: Prediction, labels: tuple[str, ...]) -> float:
     """The text with its entities, the threshold and what was found; returns the threshold."""
     result = st.container()
-    chosen = st.slider(
-        "Show names from this confidence on",
-        0,
-        100,
-        0,
-        5,
-        format="%d %%",
-        key="try_threshold",
-        width=420,
-        persist_state="session",
-        help="How sure the model is: the probability of exactly this name with exactly this label.",
-    )
+    with links.group("threshold"):
+        chosen = st.slider(
+            "Show names from this confidence on",
+            0,
+            100,
+            0,
+            5,
+            format="%d %%",
+            width=420,
+            help="How sure the model is: the probability of exactly this name with exactly this label.",
+            **links.bound("try_threshold", "the least confidence in percent", 0, low=0, high=100),
+        )
     threshold = chosen / 100
     with result:
         with st.container(border=True):
@@ -185,7 +187,7 @@ def show_sharing(prediction: Prediction, text: str, labels: tuple[str, ...], thr
     """Downloads, and a link that holds the text."""
     from ner_core.show import export
 
-    with st.container(horizontal=True):
+    with links.group("share"), st.container(horizontal=True):
         with st.popover("Download"):
             if any(confidence < threshold for confidence in prediction.confidences):
                 st.caption(f"The files hold all names, also those less sure than {percent(threshold, 0)}.")

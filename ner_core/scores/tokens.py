@@ -25,7 +25,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ner_core.records import Counts
+from ner_core.data.tags import spans_to_tags
+from ner_core.records import Counts, Prediction
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,18 @@ def token_report(
         by_tag[padding_tag] = by_tag.get(padding_tag, Counts()) + Counts(padding[1], 0, padding[0] - padding[1])
     kept = {tag: by_tag[tag] for tag in sorted(by_tag) if with_o or tag != "O"}
     return TokenReport(kept, n_cells, n_right)
+
+
+def token_claims(predictions: Iterable[Prediction]) -> tuple[float, float]:
+    """Two numbers that tutorials print: the accuracy over words of names alone, and the weighted F1, `O` included.
+
+    Raises ValueError where a prediction has no gold spans of its length.
+    """
+    predictions = list(predictions)
+    gold = (spans_to_tags(p.gold or (), len(p.tokens)) for p in predictions)
+    full = token_report(gold, (p.tags for p in predictions))
+    named = sum((counts for tag, counts in full.by_tag.items() if tag != "O"), Counts())
+    return named.recall, full.weighted.f1
 
 
 def _count_by_tag(pairs: Mapping[tuple[str, str], int]) -> dict[str, Counts]:

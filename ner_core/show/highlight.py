@@ -54,11 +54,25 @@ class Colour:
         """The ground as a CSS `background`; stripes are lighter than the ground, so text stays readable."""
         if not self.pattern:
             return self.ground
-        angle = PATTERNS[self.pattern]
-        return f"repeating-linear-gradient({angle}deg,{self.ground} 0 5px,#ffffff 5px 8px)"
+        angle, gap = PATTERNS[self.pattern], "#ffffff" if len(self.ground) == 7 else "transparent"  # of a faded one
+        return f"repeating-linear-gradient({angle}deg,{self.ground} 0 5px,{gap} 5px 8px)"
+
+    def faded(self, share: float, theme: str) -> Colour:
+        """The same colour with a ground that lets `share` (0-1) of itself be seen on the theme's page.
+
+        On a dark page the ground stays dark throughout and the text light: in between neither could be read.
+
+        >>> PALETTE[0].faded(0.5, "light").background, PALETTE[0].faded(1.0, "dark").background
+        ('#88b8da8f', '#88b8da38')
+        """
+        most, text = (1.0, self.text) if theme == "light" else (DARKEST, LIGHT_TEXT)
+        seen = f"{round(255 * most * (FAINTEST + (1 - FAINTEST) * min(max(share, 0.0), 1.0))):02x}"
+        return replace(self, ground=f"{self.ground}{seen}", text=text)
 
 
-TEXT = "#1b1b1f"
+TEXT, LIGHT_TEXT = "#1b1b1f", "#f2f2f5"
+DARKEST = 0.22  # of a ground on a dark page: light text keeps a contrast of 7:1 on every one
+FAINTEST = 0.12  # of a ground is always seen
 PATTERNS = {"rising": 135, "falling": 45, "level": 0, "upright": 90}  # name -> degrees
 
 # Sixteen grounds, chosen by search: contrast above 7:1 with TEXT, and at least 20 (the first eight) or 9 apart in
@@ -158,6 +172,7 @@ def to_html(
     large: bool = False,
     labels: Sequence[str] = (),
     show_confidence: bool = True,
+    opacity: bool = False,
     compare: Sequence[Span] | None = None,
     max_characters: int = MAX_CHARACTERS,
 ) -> str:
@@ -166,6 +181,7 @@ def to_html(
     `labels` are the corpus's labels in order, so that colours are the same for every sentence.
     Entities less sure than `threshold` are plain text in a thin dotted outline, and counted below.
     `compare` are gold spans: two rows are drawn, gold and marked (see `diff_html`).
+    `opacity` lets the ground of an entity fade, the less sure it is; text and border stay.
     `large` is for a projector. `theme` ("light" or "dark") colours only the words around entities.
     """
     if compare is not None:
@@ -179,7 +195,10 @@ def to_html(
         if is_faint:
             entities.append(_faint(span, confidence))
         else:
-            entities.append(_mark(span, colours[span.label], confidence if show_confidence else None))
+            colour = colours[span.label]
+            if opacity and confidence is not None:
+                colour = colour.faded(confidence, theme)
+            entities.append(_mark(span, colour, confidence if show_confidence else None))
     notes = [_faint_note(n_faint, threshold)] if n_faint else []
     body, cut = _draw(item.text, item.tokens, entities, getattr(item, "unknown", ()), max_characters)
     return _wrap(body, [*notes, *cut], theme, large)
@@ -383,7 +402,7 @@ def _wrap(body: str, notes: Sequence[str], theme: str, large: bool) -> str:
     """One block around everything: newlines kept, long words wrapped, readable on the theme's ground."""
     if theme not in ("light", "dark"):
         raise ValueError(f"A theme is light or dark. Received: {theme!r}.")
-    colour = "#f2f2f5" if theme == "dark" else TEXT
+    colour = LIGHT_TEXT if theme == "dark" else TEXT
     size = "1.75rem" if large else "1rem"
     style = f"color:{colour};font-size:{size};line-height:2.2;white-space:pre-wrap;overflow-wrap:anywhere"
     said = "".join(

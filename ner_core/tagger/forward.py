@@ -37,6 +37,7 @@ import numpy as np
 
 from ner_core.data.tags import is_allowed
 from ner_core.records import Batch, Layer, NetworkConfig, Span
+from ner_core.tagger.networks import stacks
 
 Weights = Mapping[str, np.ndarray]
 
@@ -52,10 +53,17 @@ def tag_scores(network: NetworkConfig, weights: Weights, batch: Batch) -> np.nda
     """Tag scores (B,T,K) in float32 of a whole batch, before any CRF; after a softmax layer, probabilities.
 
     A network trained without a mask read its padding as words: give it the same columns as in training.
+    A committee's scores are the mean of its members'.
     """
     mask = batch.mask if network.is_masked else None
+    found = [_scores_of_stack(stack, weights, batch, mask) for stack in stacks(network)]
+    return found[0] if len(found) == 1 else sum(found) / np.float32(len(found))
+
+
+def _scores_of_stack(layers: Sequence[Layer], weights: Weights, batch: Batch, mask: np.ndarray | None) -> np.ndarray:
+    """Tag scores (B,T,K) of one stack of layers."""
     values = None
-    for layer in network.layers:
+    for layer in layers:
         match layer.kind:
             case "embed":
                 values = embed(layer, weights, batch)  # (B,T,D)
@@ -236,8 +244,11 @@ def _counted(network: NetworkConfig, mask: np.ndarray) -> np.ndarray:
 
 
 def _crf_weights(network: NetworkConfig, weights: Weights) -> tuple[np.ndarray, ...]:
-    name = network.layers[-1].name
-    return tuple(weights[f"{name}.{array}"] for array in ("transitions", "start", "end"))
+    """How tags follow each other: transitions (K,K), start and end (K,); the mean of a committee's."""
+    names, arrays = [stack[-1].name for stack in stacks(network)], ("transitions", "start", "end")
+    if len(names) == 1:
+        return tuple(weights[f"{names[0]}.{array}"] for array in arrays)
+    return tuple(np.mean([weights[f"{name}.{array}"] for name in names], axis=0) for array in arrays)
 
 
 # --- from scores to probabilities ------------------------------------------------------

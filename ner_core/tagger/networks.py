@@ -16,12 +16,20 @@ same arithmetic, and `TimeDistributed` in Keras 3.15.1 loses steps when batches 
 >>> [row["shape"] for row in layer_table(tiny, n_columns=50)]
 ['(B, 50, 50)', '(B, 50, 200)', '(B, 50, 17)']
 
+A network may be a **committee** of several stacks. Each begins with weights of its own, reads the sentences in an order
+of its own and learns as if it were alone; then their tag scores, and how their CRFs let tags follow each other, are
+averaged. Where one errs by chance, the others outvote it. Such an average multiplies the members' distributions over
+rows of tags: a product of experts (Hinton 2002). That members may differ by chance alone is from Lakshminarayanan et al.
+2017, "deep ensembles"; stacks of different kinds differ more.
+
 Shapes: B sentences, T columns, D width, U units, K tags, V size of a vocabulary.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -39,32 +47,61 @@ def weight_shapes(network: NetworkConfig) -> dict[str, tuple[int, ...]]:
     Raises ValueError where the layers do not fit together.
     """
     check_network(network)
-    shapes, width = {}, 0
-    for layer in network.layers:
-        for array, shape in _arrays(layer, width, network).items():
-            shapes[f"{layer.name}.{array}"] = shape
-        width = _width_after(layer, width, network)
+    shapes = {}
+    for stack in stacks(network):
+        width = 0
+        for layer in stack:
+            for array, shape in _arrays(layer, width, network).items():
+                shapes[f"{layer.name}.{array}"] = shape
+            width = _width_after(layer, width, network)
     return shapes
 
 
+def stacks(network: NetworkConfig) -> tuple[tuple[Layer, ...], ...]:
+    """The layers of each member, under names of its own.
+
+    >>> layers = Layer("embed", "embed", 8), Layer("crf", "crf")
+    >>> [[layer.name for layer in stack] for stack in stacks(NetworkConfig(layers, others=(layers,)))]
+    [['member1.embed', 'member1.crf'], ['member2.embed', 'member2.crf']]
+    """
+    if not network.others:
+        return (network.layers,)
+    return tuple(
+        tuple(replace(layer, name=f"member{m}.{layer.name}") for layer in stack)
+        for m, stack in enumerate((network.layers, *network.others), 1)
+    )
+
+
 def layer_table(network: NetworkConfig, n_columns: int | None = None) -> list[dict]:
-    """One row a layer: name, kind, shape of what it returns, n_parameters, and a plain sentence."""
+    """One row a layer: name, kind, shape of what it returns, n_parameters, and a plain sentence.
+
+    Members of a committee that have the same layers share their rows, and n_parameters is that of all of them.
+    """
     check_network(network)
-    rows, width = [], 0
-    for layer in network.layers:
-        n_parameters = sum(prod(shape) for shape in _arrays(layer, width, network).values())
-        sentence = _sentence(layer, width, network)
-        width = _width_after(layer, width, network)
-        shape = f"(B, {n_columns or 'T'}, {width})"
-        rows.append(
-            {"name": layer.name, "kind": layer.kind, "shape": shape, "n_parameters": n_parameters, "sentence": sentence}
-        )
+    rows, alike = [], Counter((network.layers, *network.others))
+    for layers, n_members in alike.items():
+        width, among = 0, f"{n_members} of {alike.total()} members: " if network.others else ""
+        for layer in layers:
+            n_parameters = n_members * sum(prod(shape) for shape in _arrays(layer, width, network).values())
+            sentence = among + _sentence(layer, width, network)
+            width = _width_after(layer, width, network)
+            row = {"name": layer.name, "kind": layer.kind, "shape": f"(B, {n_columns or 'T'}, {width})"}
+            rows.append({**row, "n_parameters": n_parameters, "sentence": sentence})
     return rows
 
 
 def check_network(network: NetworkConfig) -> None:
-    """Raise ValueError unless the stack begins with ids, ends with K scores, and names its layers apart."""
-    kinds, names = [layer.kind for layer in network.layers], [layer.name for layer in network.layers]
+    """Raise ValueError unless each stack begins with ids, ends with K scores, and names its layers apart."""
+    for layers in (network.layers, *network.others):
+        _check_stack(layers, network)
+    if len({layers[-1].kind == "crf" for layers in (network.layers, *network.others)}) > 1:
+        raise ValueError(
+            "Either all members of a committee end with a crf, or none. Received: some with, some without."
+        )
+
+
+def _check_stack(layers: tuple[Layer, ...], network: NetworkConfig) -> None:
+    kinds, names = [layer.kind for layer in layers], [layer.name for layer in layers]
     if "embed" not in kinds[:1] or "embed" in kinds[1:]:
         raise ValueError(f"A network begins with its one embed layer, which turns ids into vectors. Received: {kinds}.")
     if "crf" in kinds[:-1]:
@@ -76,7 +113,7 @@ def check_network(network: NetworkConfig) -> None:
             f"Sizes and n_tags come from the corpus: use new_tagger. Received: sizes={network.sizes}, n_tags={network.n_tags}."
         )
     width = 0
-    for layer in network.layers:
+    for layer in layers:
         if layer.kind == "crf" and width != network.n_tags:
             raise ValueError(
                 f"A crf needs {network.n_tags} scores a token: put a dense layer of width 0 before it. Received: {width}."
@@ -175,7 +212,8 @@ def build_network(network: NetworkConfig, seed: int, allowed=None) -> Network:
         raise ValueError(
             "A network that forbids illegal tags needs `allowed` = allowed_transitions(tags). Received: None."
         )
-    return Network(network, seed, allowed if network.forbids_illegal else None)
+    kind = Committee if network.others else Network
+    return kind(network, seed, allowed if network.forbids_illegal else None)
 
 
 class Network:
@@ -265,7 +303,7 @@ class Network:
         counts = tf.cast(mask, tf.float32)  # (B,T)
         from_logits = self.config.layers[-1].activation == "linear"
         if kind == "crf":
-            losses = -self.crf.log_likelihood(scores, tag_ids, mask)  # (B,)
+            losses = -self._log_likelihood(scores, tag_ids, mask)  # (B,)
         elif kind == "sparse_categorical_crossentropy":
             losses = counts * keras.losses.sparse_categorical_crossentropy(
                 tag_ids, scores, from_logits=from_logits
@@ -277,6 +315,9 @@ class Network:
             raise ValueError(f"A loss is one of {', '.join(LOSSES)}. Received: {kind!r}.")
         return tf.reduce_sum(losses) / tf.maximum(tf.reduce_sum(counts), 1.0)
 
+    def _log_likelihood(self, scores, tag_ids, mask):
+        return self.crf.log_likelihood(scores, tag_ids, mask)
+
     def input_signature(self) -> dict:
         """TensorSpecs [None, None] of the inputs (always with "mask"), so that no length is traced anew."""
         import tensorflow as tf
@@ -286,6 +327,16 @@ class Network:
             **{name: tf.TensorSpec([None, None], tf.int32) for name in names},
             "mask": tf.TensorSpec([None, None], tf.bool),
         }
+
+    @property
+    def members(self) -> list[Network]:
+        """The networks that learn each for itself: this one alone."""
+        return [self]
+
+    @property
+    def variables(self) -> list:
+        """All that a training step may change: weights, seeds and counters of dropout."""
+        return self.model.variables
 
     @property
     def trainable_variables(self) -> list:
@@ -324,3 +375,52 @@ class Network:
             )
         for name, variable in self.variables_by_name().items():
             variable.assign(weights[name])
+
+
+class Committee(Network):
+    """Several networks, asked as if they were one: scores and CRFs are averaged.
+
+    `members` are trained one by one. `committee.loss` is that of the average, which is what predicts.
+    """
+
+    def __init__(self, config: NetworkConfig, seed: int, allowed=None):
+        alone = [replace(config, layers=layers, others=()) for layers in (config.layers, *config.others)]
+        seeds = np.random.SeedSequence(seed).generate_state(len(alone))
+        self.config, self.allowed = config, allowed
+        self._members = [Network(own, int(drawn), allowed) for own, drawn in zip(alone, seeds, strict=True)]
+
+    @property
+    def members(self) -> list[Network]:
+        return self._members
+
+    def __call__(self, inputs: Mapping, training: bool = False):
+        import tensorflow as tf
+
+        return tf.add_n([member(inputs, training) for member in self.members]) / len(self.members)
+
+    def _log_likelihood(self, scores, tag_ids, mask):
+        import tensorflow as tf
+
+        from ner_core.tagger import crf
+
+        arrays = zip(*([m.crf.transitions, m.crf.start, m.crf.end] for m in self.members), strict=True)
+        means = [tf.add_n([tf.convert_to_tensor(array) for array in each]) / len(each) for each in arrays]
+        return crf.log_likelihood(scores, tag_ids, mask, *means, self.allowed)
+
+    def input_signature(self) -> dict:
+        return self.members[0].input_signature()
+
+    @property
+    def variables(self) -> list:
+        return [variable for member in self.members for variable in member.variables]
+
+    @property
+    def trainable_variables(self) -> list:
+        return [variable for member in self.members for variable in member.trainable_variables]
+
+    def variables_by_name(self) -> dict:
+        return {
+            f"member{m}.{name}": variable
+            for m, member in enumerate(self.members, 1)
+            for name, variable in member.variables_by_name().items()
+        }

@@ -138,14 +138,19 @@ def _confidences(
     tagger: Tagger, scores: np.ndarray, mask: np.ndarray, columns: np.ndarray, spans: Sequence[Sequence[Span]], allowed
 ) -> list[tuple[float, ...]]:
     """Return the probability of exactly each span; `columns` (B,W) say where its words stand."""
-    in_columns = [
+    places = spans_in_columns(spans, columns)
+    found = forward.span_probabilities_of_batch(
+        tagger.network, tagger.weights, scores, mask, places, tagger.encoder.tags, tagger.temperature, allowed
+    )
+    return [tuple(row) for row in found]
+
+
+def spans_in_columns(spans: Sequence[Sequence[Span]], columns: np.ndarray) -> list[list[Span]]:
+    """Where the spans of each sentence, which count words, stand in its row; `columns` (B,W) as in Batch."""
+    return [
         [Span(int(places[s.start]), int(places[s.end - 1]) + 1, s.label) for s in found]
         for places, found in zip(columns, spans, strict=True)
     ]
-    found = forward.span_probabilities_of_batch(
-        tagger.network, tagger.weights, scores, mask, in_columns, tagger.encoder.tags, tagger.temperature, allowed
-    )
-    return [tuple(row) for row in found]
 
 
 def _join(tagger: Tagger, text: str | Sentence, sentences: Sequence[Sentence], rows: Sequence[Row]) -> Prediction:

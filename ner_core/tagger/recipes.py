@@ -129,6 +129,28 @@ _FAST = replace(
     training=replace(_DEFAULT.training, epochs=3),
 )
 
+_BOTH = (  # a convolution, then a BiLSTM
+    Layer("embed", "embed", width=64, features=_AFFIXES),
+    Layer("dropout", "dropout", rate=0.4),
+    Layer("conv", "conv", width=128, activation="relu"),
+    Layer("bilstm", "bilstm", width=100),
+    Layer("dropout", "dropout_2", rate=0.4),
+    Layer("dense", "dense"),
+    Layer("crf", "crf"),
+)
+_EACH_KIND = (_BOTH, _DEFAULT.network.layers, _FAST.network.layers)
+
+_MOST_ACCURATE = replace(
+    _DEFAULT,
+    name="best",
+    title="The most accurate of ours: a committee of nine networks",
+    source="A committee as in Lakshminarayanan et al. 2017 (arXiv 1612.01474), of three members each: our default, `fast`, and one with a "
+    "convolution below its BiLSTM.",
+    summary="Nine networks of three kinds learn the same task, each for itself; their scores are averaged before the row of tags is chosen.",
+    encoding=replace(_DEFAULT.encoding, min_count=2),
+    network=NetworkConfig(layers=_BOTH, others=(_EACH_KIND * 3)[1:], forbids_illegal=True),
+)
+
 # --- what mending means, for every tutorial ----------------------------------------
 
 _MENDED_ENCODING = EncodingConfig()
@@ -616,7 +638,7 @@ _GMB_BILSTM_LSTM = Recipe(
 _TUTORIALS = (_KERAS_BILSTM_CRF, _TENSORFLOW_BILSTM, _CUSTOM_BILSTM_CRF, _GMB_BILSTM_SOFTMAX, _GMB_BILSTM_LSTM)
 
 # (name, is_published) -> Recipe; the default first.
-RECIPES: dict[tuple[str, bool], Recipe] = {("bilstm-crf", False): _DEFAULT, ("fast", False): _FAST}
+RECIPES: dict[tuple[str, bool], Recipe] = {(base.name, False): base for base in (_DEFAULT, _FAST, _MOST_ACCURATE)}
 for _tutorial in _TUTORIALS:
     for _form in _pair(_tutorial):
         RECIPES[_form.name, _form.is_published] = _form
@@ -666,6 +688,13 @@ BOUNDS = {
         "word dropout", 0.0, 0.5, "Share of words hidden so that unknown ones are practised.", is_whole=False
     ),
     "patience": Bound("patience", 0, 50, "Epochs without a better one before training stops; 0 = never."),
+    "rare_times": Bound(
+        "rare labels, times",
+        1,
+        20,
+        "Sentences that hold a rare label are read up to so often in every epoch, more often the rarer the label is. "
+        "More of the rare entities are found then, for a longer epoch; 1 = every sentence once.",
+    ),
 }
 
 
@@ -685,6 +714,8 @@ def settings_of(base: Recipe) -> dict[str, float]:
         found["max_length"] = base.encoding.max_length
     if base.encoding.unknown == "unk":
         found["word_dropout"] = training.word_dropout
+    if not base.is_published:
+        found["rare_times"] = training.rare_times
     return found
 
 
@@ -696,29 +727,33 @@ def resize(base: Recipe, **settings: float) -> Recipe:
     """
     for name, value in settings.items():
         _check_bound(name, value)
-    layers = base.network.layers
-    if "word_width" in settings:
-        layers = tuple(replace(a, width=int(settings["word_width"])) if a.kind == "embed" else a for a in layers)
-    if "lstm_width" in settings:
-        first = next((layer.width for layer in layers if layer.kind in ("bilstm", "lstm")), None)
-        if first is None:
-            raise InputError(f"{base.name} has no LSTM to resize. Received: lstm_width={settings['lstm_width']!r}.")
-        factor = settings["lstm_width"] / first
-        layers = tuple(
-            replace(a, width=max(round(a.width * factor), 1)) if a.kind in ("bilstm", "lstm") else a for a in layers
-        )
-    if "conv_width" in settings:
-        width = int(settings["conv_width"])
-        layers = tuple(replace(a, width=width) if a.kind == "conv" else a for a in layers)
-    if "dropout" in settings:
-        rate = float(settings["dropout"])
-        layers = tuple(replace(a, rate=rate) if a.kind in ("dropout", "spatial_dropout") else a for a in layers)
-    of_training = ("learning_rate", "batch_size", "batch_tokens", "epochs", "word_dropout", "patience")
+    network = base.network
+    first = next((layer.width for layer in network.layers if layer.kind in ("bilstm", "lstm")), None)
+    if "lstm_width" in settings and first is None:
+        raise InputError(f"{base.name} has no LSTM to resize. Received: lstm_width={settings['lstm_width']!r}.")
+    layers, *others = (
+        tuple(_resized(layer, settings, first) for layer in stack) for stack in (network.layers, *network.others)
+    )
+    of_training = ("learning_rate", "batch_size", "batch_tokens", "epochs", "word_dropout", "patience", "rare_times")
     training = replace(base.training, **{name: settings[name] for name in of_training if name in settings})
     encoding = base.encoding
     if "max_length" in settings:
         encoding = replace(encoding, max_length=int(settings["max_length"]))
-    return replace(base, network=replace(base.network, layers=layers), training=training, encoding=encoding)
+    network = replace(network, layers=layers, others=tuple(others))
+    return replace(base, network=network, training=training, encoding=encoding)
+
+
+def _resized(layer: Layer, settings: dict[str, float], first: int | None) -> Layer:
+    """The layer with what `settings` say of its kind; `first` is the width of the first LSTM."""
+    if layer.kind == "embed" and "word_width" in settings:
+        return replace(layer, width=int(settings["word_width"]))
+    if layer.kind in ("bilstm", "lstm") and "lstm_width" in settings:
+        return replace(layer, width=max(round(layer.width * settings["lstm_width"] / first), 1))
+    if layer.kind == "conv" and "conv_width" in settings:
+        return replace(layer, width=int(settings["conv_width"]))
+    if layer.kind in ("dropout", "spatial_dropout") and "dropout" in settings:
+        return replace(layer, rate=float(settings["dropout"]))
+    return layer
 
 
 def _check_bound(name: str, value: float) -> None:

@@ -63,7 +63,7 @@ from ner_core.tagger.archive import (
 )
 from ner_core.tagger.encode import FEATURES, Encoder, encoder_from_dict, encoder_to_dict
 from ner_core.tagger.forward import ACTIVATIONS
-from ner_core.tagger.networks import weight_shapes
+from ner_core.tagger.networks import stacks, weight_shapes
 
 VERSION = 1
 FILES = ("model.json", "vocab.json", "weights.npz")
@@ -267,7 +267,8 @@ def _read_model(folder: Path, manifest: Mapping) -> dict:
 
 def _vocabulary_room(network: NetworkConfig, shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, int]:
     """How many words, and how many bytes of them, belong to a network: as many as its tables have rows."""
-    tables = [shape for name, shape in shapes.items() if name.startswith(f"{network.layers[0].name}.")]
+    first = stacks(network)[0][0].name
+    tables = [shape for name, shape in shapes.items() if name.startswith(f"{first}.")]
     n_words = sum(shape[0] for shape in tables if math.prod(shape)) + network.n_tags
     return n_words, min(MAX_BYTES["vocab.json"], (16 << 20) + 1000 * n_words)
 
@@ -302,6 +303,7 @@ _NETWORK = record(
         "forbids_illegal": flag,
         "sizes": list_of(_pair, 33, least=1),
         "n_tags": integer(1, 10_000),
+        "others": list_of(list_of(_LAYER, 64, least=1), 31),
     },
 )
 # A card may say anything; these entries are read by pages and scores.

@@ -14,7 +14,8 @@ Source: Kingma and Ba (2015), "Adam: a method for stochastic optimization". Lazy
 TensorFlow Addons' `LazyAdam` and PyTorch's `SparseAdam`.
 
 Differs from `keras.optimizers.Adam`: in embeddings, rows without a gradient keep their weights and
-both means. Every other weight takes exactly Keras' step (tested), in one fused kernel.
+both means. Every other weight takes exactly Keras' step (tested), in one fused kernel. A step returns
+the length of its gradient, before any shortening: the first thing to look at when a training goes wrong.
 """
 
 from __future__ import annotations
@@ -46,10 +47,14 @@ class LazyAdam:
     def variables(self) -> list[tf.Variable]:
         return [self.n_steps, *self.means, *self.squares]
 
-    def apply(self, gradients: Sequence, rate) -> None:
-        """Take one step at learning rate `rate` (). A gradient is a tensor, or IndexedSlices of an embedding."""
+    def apply(self, gradients: Sequence, rate) -> tf.Tensor:
+        """Take one step at learning rate `rate` (); return the gradient's length ().
+
+        A gradient is a tensor, or IndexedSlices of an embedding.
+        """
         gradients = [_one_a_row(gradient) for gradient in gradients]
-        scale = self._scale(gradients)
+        length = _length(gradients)
+        scale = self.clip_norm / tf.maximum(length, self.clip_norm) if self.clip_norm else 1.0
         self.n_steps.assign_add(1.0)
         powers = tf.pow(MEAN, self.n_steps), tf.pow(SQUARE, self.n_steps)
         for weight, mean, square, gradient in zip(self.weights, self.means, self.squares, gradients, strict=True):
@@ -57,13 +62,13 @@ class LazyAdam:
                 _step_rows(weight, mean, square, gradient.indices, gradient.values * scale, rate, powers)
             else:
                 _step_all(weight, mean, square, gradient * scale, rate, powers)
+        return length
 
-    def _scale(self, gradients: Sequence) -> tf.Tensor:
-        if not self.clip_norm:
-            return tf.constant(1.0)
-        values = [gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient for gradient in gradients]
-        length = tf.sqrt(tf.add_n([tf.reduce_sum(tf.square(value)) for value in values]))
-        return self.clip_norm / tf.maximum(length, self.clip_norm)
+
+def _length(gradients: Sequence) -> tf.Tensor:
+    """The length () of all gradients taken as one vector; a row of an embedding may stand there once only."""
+    values = [gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient for gradient in gradients]
+    return tf.sqrt(tf.add_n([tf.reduce_sum(tf.square(value)) for value in values]))
 
 
 def _one_a_row(gradient):
@@ -111,7 +116,8 @@ class KerasAdam:
     def variables(self) -> list[keras.Variable]:
         return self.adam.variables
 
-    def apply(self, gradients: Sequence, rate) -> None:
-        """Take one step at learning rate `rate` ()."""
+    def apply(self, gradients: Sequence, rate) -> tf.Tensor:
+        """Take one step at learning rate `rate` (); return the gradient's length ()."""
         self.adam.learning_rate.assign(rate)
         self.adam.apply(gradients, self.weights)
+        return _length([_one_a_row(gradient) for gradient in gradients])

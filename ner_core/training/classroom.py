@@ -32,11 +32,13 @@ from dataclasses import asdict, dataclass, fields, replace
 from ner_core.records import Event, InputError, RunEnded, StepDone
 from ner_core.tagger.store import write_file
 from ner_core.training.people import change_person, delete_mine, held_lock, owners, read_person
-from ner_core.training.runs import Run, RunConfig, home, list_runs
+from ner_core.training.runs import Run, RunConfig, home, is_changed, list_runs
 
 CODE_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is read as another: no i, l, o, 0, 1
 MAX_HIDDEN = 1_000
+MAX_PINNED = 2_000  # characters of an address
 ADMISSION_SECONDS = 10.0
+PAUSE_SECONDS = 300.0  # then a paused training goes on by itself: others wait for its place
 # a limit -> its least and greatest value; each may also be None: no limit
 BOUNDS = {"places": (1, 64), "seconds": (5.0, 86_400.0), "steps": (10, 10_000_000)}
 
@@ -57,6 +59,7 @@ class ClassSettings:
     seconds      training time of one run, steps of one run; None = no limit
     is_one_each  a person has one training at a time
     hidden       the people whose nickname nobody else sees
+    pinned       the screen everybody's app opens with, as in an address: "train?train_seed=3" ("" = none)
     """
 
     code: str = ""
@@ -68,6 +71,7 @@ class ClassSettings:
     steps: int | None = None
     is_one_each: bool = True
     hidden: tuple[str, ...] = ()
+    pinned: str = ""
 
 
 ALONE = ClassSettings(seconds=None, is_one_each=False)  # what counts where no class is served
@@ -110,9 +114,13 @@ def _checked(found: ClassSettings) -> ClassSettings:
         value = getattr(found, name)
         if value is not None and not (isinstance(value, int | float) and least <= value <= most):
             raise ClassError(f"The limit {name} goes from {least:,} to {most:,}, or is none. Received: {value!r}.")
-    for name in ("code", "teacher", "address"):
+    for name in ("code", "teacher", "address", "pinned"):
         if not isinstance(getattr(found, name), str):
             raise ClassError(f"The setting {name} is a text. Received: {getattr(found, name)!r}.")
+    if len(found.pinned) > MAX_PINNED or not found.pinned.isprintable():
+        raise ClassError(
+            f"A pinned screen is a line of at most {MAX_PINNED:,} characters. Received: {len(found.pinned):,}."
+        )
     return replace(found, hidden=found.hidden[-MAX_HIDDEN:])
 
 
@@ -186,15 +194,18 @@ def admission(config: RunConfig) -> Iterator[Run | None]:
 
 
 def find_same(config: RunConfig) -> Run | None:
-    """The training that goes on (and is not told to stop) with the same corpus, settings and seed, whoever asked for it."""
+    """The training that goes on (and is not told to stop) with the same corpus, settings and seed, whoever asked for it.
+
+    One that waits at somebody's will, or whose learning rate somebody has changed, is no longer what was asked for.
+    """
     asked, states = _essence(config), ("waiting", "starting", "running")
     alike = (run for run in list_runs() if run.config.owner and _essence(run.config) == asked)
-    return next((run for run in alike if run.state in states), None)
+    return next((run for run in alike if run.state in states and not is_changed(run.folder)), None)
 
 
 def _essence(config: RunConfig) -> RunConfig:
-    """What decides the weights: neither who asks nor the sentences that are only watched."""
-    return replace(config, corpus_name="", probes=(), nickname="", owner="")
+    """What decides the weights: neither who asks nor the sentences that are only watched, nor a copy of the curves."""
+    return replace(config, corpus_name="", probes=(), nickname="", owner="", tensorboard=False)
 
 
 def check_one_each(owner: str) -> None:
@@ -215,12 +226,12 @@ class Limit:
     It stops between two steps and leaves the settings alone, so that up to there it is the training that was asked for.
     """
 
-    def __init__(self, control: Callable[[], str | None]):
+    def __init__(self, control: Callable[[], str | float | None]):
         now = settings()
         self._control, self._steps, self._seconds = control, now.steps, now.seconds
         self._is_reached = ""
 
-    def __call__(self) -> str | None:
+    def __call__(self) -> str | float | None:
         return "stop" if self._is_reached else self._control()
 
     def take(self, event: Event) -> Event:
@@ -260,7 +271,7 @@ def clear_class(keep: str = "") -> list[str]:
         gone += delete_mine(owner)
         if owner == keep and proof:
             change_person(owner, lambda stored, proof=proof: stored.update(proof=proof))
-    change_settings(is_paused=False, code=new_code(), hidden=())
+    change_settings(is_paused=False, code=new_code(), hidden=(), pinned="")
     return gone
 
 

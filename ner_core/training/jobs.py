@@ -23,10 +23,11 @@ import time
 from pathlib import Path
 
 from ner_core.tagger.store import write_file
-from ner_core.training import classroom, people
-from ner_core.training.machine import free_memory_mb, identify, is_alive, take_lock
+from ner_core.training import classroom, cluster, people
+from ner_core.training.machine import free_memory_mb, identify, is_alive, machine_name, take_lock
 from ner_core.training.runs import (
     PROJECT,
+    RATES,
     RESUMABLE_STATES,
     Run,
     RunConfig,
@@ -106,6 +107,7 @@ def resume_run(run_id: str) -> None:
             _check_disk()
             classroom.check_one_each(run.config.owner)
             (run.folder / "stop").unlink(missing_ok=True)
+            (run.folder / "pause").unlink(missing_ok=True)
             (run.folder / "worker.json").unlink(missing_ok=True)
             (run.folder / "resume").touch()
         except classroom.ClassError as problem:
@@ -120,8 +122,13 @@ def resume_run(run_id: str) -> None:
 
 
 def _hand_over(run: Run) -> None:
-    """Give the run to the standby, or to a new process."""
-    if not _give_to_standby(run):
+    """Give the run to the cluster where there is one, to the standby, or to a new process."""
+    if cluster.scheduler():
+        try:
+            cluster.submit(run)
+        except cluster.ClusterError as problem:
+            raise JobError(str(problem)) from None
+    elif not _give_to_standby(run):
         try:
             _start_worker(run)
         except OSError as problem:  # no memory or no process left
@@ -133,7 +140,33 @@ def stop_run(run_id: str) -> None:
 
     Raises RunError where there is no such run (any more).
     """
-    (run_folder_of(run_id) / "stop").touch()
+    folder = run_folder_of(run_id)
+    (folder / "stop").touch()
+    cluster.end_waiting(folder)
+
+
+def pause_run(run_id: str) -> None:
+    """Let the run wait after its current step, until it is told to go on; its place in the queue stays its own.
+
+    Raises RunError where there is no such run (any more).
+    """
+    (run_folder_of(run_id) / "pause").touch()
+
+
+def continue_run(run_id: str) -> None:
+    """Let a paused run go on. Raises RunError where there is no such run (any more)."""
+    (run_folder_of(run_id) / "pause").unlink(missing_ok=True)
+
+
+def set_learning_rate(run_id: str, rate: float) -> None:
+    """Change the learning rate from the run's next step on; from there it falls in proportion, as it would have.
+
+    Raises RunError where there is no such run (any more), JobError where no network learns at that rate.
+    """
+    least, most = RATES
+    if not least <= rate <= most:  # also where it is no number
+        raise JobError(f"A learning rate lies between {least:g} and {most:g}. Received: {rate:g}.")
+    write_file(run_folder_of(run_id) / "rate", json.dumps({"learning_rate": float(rate)}).encode())
 
 
 def place_in_queue(run_id: str) -> int | None:
@@ -195,7 +228,7 @@ def ensure_standby(corpus: str | None = None) -> bool:
     probably be trained on next: it is read ahead. Where memory is short, the disk is full, no process can be
     had, or `NER_LAB_STANDBY=0`, nobody stands by: a convenience is missing, and nothing is raised.
     """
-    if os.environ.get("NER_LAB_STANDBY") == "0":
+    if os.environ.get("NER_LAB_STANDBY") == "0" or cluster.scheduler():
         return False
     try:
         return _see_to_standby(_standby_root(), corpus)
@@ -238,7 +271,7 @@ def _give_to_standby(run: Run) -> bool:
 
 
 def _standby_root() -> Path:
-    return home() / "standby"
+    return home() / "standby" / machine_name()  # the same store may serve several machines
 
 
 def _living_standby() -> Path | None:

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
+import re
 import signal
 import subprocess
 import sys
@@ -35,9 +37,20 @@ def boot_id() -> str:
         return ""
 
 
+@lru_cache(maxsize=1)
+def machine_name() -> str:
+    """The name of this machine in its network (of this container, where it is one), in letters a path can hold."""
+    return re.sub(r"[^A-Za-z0-9-]", "-", platform.node()) or "machine"
+
+
 def identify(pid: int) -> dict:
-    """Describe a process so that another one with the same pid, or after a reboot, is told apart."""
-    return {"pid": pid, "start": process_start(pid), "boot": boot_id()}
+    """Describe a process so that one of another machine, with the same pid, or after a reboot, is told apart."""
+    return {"pid": pid, "start": process_start(pid), "boot": boot_id(), "host": machine_name()}
+
+
+def is_here(identity: Mapping) -> bool:
+    """Tell whether the process is (or was) one of this machine, so that this machine knows whether it lives."""
+    return identity.get("host", machine_name()) == machine_name()
 
 
 def is_alive(identity: Mapping) -> bool:
@@ -115,6 +128,18 @@ def free_memory_mb() -> int:
     if limit is not None and used is not None:
         free = min(free, (limit - used) // 2**20)
     return free
+
+
+def memory_mb() -> int:
+    """Memory this process holds now, in MB (where only that is known, the most it has held); 0 = unknown."""
+    held = _kilobytes("/proc/self/status", "VmRSS:")
+    if held != PLENTY:
+        return held // 1024
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3))
 
 
 def _kilobytes(path: str, name: str) -> int:

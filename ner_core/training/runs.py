@@ -8,10 +8,15 @@ that asks for a training and the process that does it:
     worker.json    which process works on it: pid, its start time, the boot it belongs to
     lock           is locked as long as a process works on it, so that no second one can
     heartbeat      what that process is doing and when it last said so
+    cluster.json   which cluster it was given to, where one machine is not enough (see `cluster`)
     stop           exists: end after the current step, keep the best
+    pause          exists: wait after the current step as long as it does
+    rate           the learning rate a person wants from the next step on; gone when that has been done
     resume         exists: somebody asked for it to go on after its end
     checkpoints/   all that is needed to go on exactly (see `checkpoints`)
     best/          the best tagger so far (see `store`)
+    snapshots/     the weights at some moments, to look at (see `snapshots`)
+    tensorboard/   the curves for TensorBoard, where they were asked for (see `tensorboard`)
     name.json      the label a person gave it
     shared         exists: everybody's list shows it (see `people`)
     worker.log     what the process printed
@@ -50,13 +55,14 @@ from ner_core.records import (
     RunEnded,
     RunResumed,
     RunStarted,
+    RunTold,
     StepDone,
     TrainConfig,
 )
 from ner_core.scores.report import report_from_dict
 from ner_core.tagger.archive import StoreError
 from ner_core.tagger.store import load_tagger, save_tagger, sync_folder, write_file
-from ner_core.training.machine import end_process, is_alive, wait_until_gone
+from ner_core.training.machine import end_process, is_alive, is_here, take_lock, wait_until_gone
 
 PROJECT = Path(__file__).resolve().parents[2]
 STALL_SECONDS = 15.0  # a heartbeat older than this: the process hangs
@@ -64,7 +70,7 @@ STOP_SECONDS = 5.0  # so long a run that is deleted may take to end by itself
 START_SECONDS = 30.0  # a run without any process is "starting" for so long
 LATEST = 1e11  # seconds since 1970 that a calendar can still show
 
-ACTIVE_STATES = ("waiting", "starting", "running", "stopping", "stalled")
+ACTIVE_STATES = ("waiting", "starting", "running", "paused", "stopping", "stalled")
 RESUMABLE_STATES = ("interrupted", "stopped", "failed")  # what can go on from its last checkpoint
 _STATE_OF_REASON = {"stopped": "stopped", "diverged": "diverged", "failed": "failed"}
 
@@ -96,7 +102,7 @@ def event_to_dict(event: Event) -> dict:
     """Return the event as plain JSON values; a number that is not finite becomes null.
 
     >>> event_to_dict(StepDone(step=1, epoch=1, loss=float("nan"), seconds=0.5, n_tokens=7))
-    {'kind': 'StepDone', 'step': 1, 'epoch': 1, 'loss': None, 'seconds': 0.5, 'n_tokens': 7}
+    {'kind': 'StepDone', 'step': 1, 'epoch': 1, 'loss': None, 'seconds': 0.5, 'n_tokens': 7, ...}
     """
     return {"kind": type(event).__name__, **_to_plain(event)}
 
@@ -234,7 +240,7 @@ def valid_events(events: Iterable[Event]) -> list[Event]:
 
 def _is_void(told: Event, resumed: RunResumed) -> bool:
     match told:
-        case StepDone():
+        case StepDone() | RunTold():
             return told.step > resumed.step
         case EpochDone() | ProbesTagged():
             return told.epoch > resumed.epoch
@@ -262,6 +268,7 @@ class RunConfig:
     corpus           "newsroom", or the id `store_corpus` returned
     hyperparameters  what differs from the recipe, as `resize` takes it
     training         how to train, in full; None = as the (resized) recipe says
+    tensorboard      also write the curves for TensorBoard (see `tensorboard`); alters no weight
     nickname         who asked, in the words that person chose
     owner            who asked, as `people` knows them; "" = the command line
     """
@@ -275,6 +282,7 @@ class RunConfig:
     probes: tuple[str, ...] = ()
     nickname: str = ""
     owner: str = ""
+    tensorboard: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,36 +391,121 @@ def _clean_name(name: str, length: int) -> str:
 def state(folder: str | Path) -> str:
     """Derive what a run is doing now.
 
-    waiting (for its turn), starting, running, stopping, stalled (its process hangs), or, at an end:
+    waiting (for its turn), starting, running, paused, stopping, stalled (its process hangs), or, at an end:
     finished, stopped, diverged, failed, interrupted (its process is gone without a word).
     """
     folder = Path(folder)
     identity = _read_json(folder / "worker.json")
-    lives = identity is not None and is_alive(identity)  # asked first: it may end while we read on
+    lives = identity is not None and _lives(folder, identity)  # asked first: it may end while we read on
     last = _last_event(folder)
     if isinstance(last, RunEnded) and not (folder / "resume").exists():
         return _STATE_OF_REASON.get(last.reason, "finished")
     if not lives:
+        if is_in_cluster_queue(folder):
+            return "stopping" if (folder / "stop").exists() else "waiting"
         age = min(_age_seconds(folder / "config.json"), _age_seconds(folder / "resume"))
         return "starting" if identity is None and age < START_SECONDS else "interrupted"
     beat = _read_json(folder / "heartbeat") or {}
-    if time.monotonic() - beat.get("monotonic", time.monotonic()) > STALL_SECONDS:
+    if is_here(identity) and time.monotonic() - beat.get("monotonic", time.monotonic()) > STALL_SECONDS:
         return "stalled"
     return "stopping" if (folder / "stop").exists() else beat.get("phase", "starting")
+
+
+def memory_mb(folder: str | Path) -> int:
+    """The memory that the run's process last said it holds, in MB; 0 = unknown."""
+    told = (_read_json(Path(folder) / "heartbeat") or {}).get("memory_mb")
+    return int(told) if isinstance(told, int | float) and math.isfinite(told) else 0
+
+
+# --- what a person tells a run that goes on --------------------------------------------------
+
+RATES = (1e-8, 10.0)  # a learning rate beyond is a slip of the hand
+
+
+def is_told_to_pause(folder: str | Path) -> bool:
+    """Tell whether somebody wants the run to wait."""
+    return (Path(folder) / "pause").exists()
+
+
+def wanted_rate(folder: str | Path) -> float | None:
+    """The learning rate somebody wants and the run has not taken over yet; None where there is none."""
+    rate = (_read_json(Path(folder) / "rate") or {}).get("learning_rate")
+    return float(rate) if isinstance(rate, int | float) and RATES[0] <= rate <= RATES[1] else None
+
+
+def is_changed(folder: str | Path) -> bool:
+    """Tell whether somebody has told the run to pause, or has changed its learning rate."""
+    if is_told_to_pause(folder) or wanted_rate(folder) is not None:
+        return True
+    told = valid_events(read_events(folder)[0])
+    return any(isinstance(event, RunTold) and event.what == "rate" for event in told)
+
+
+def rates_to_repeat(events: Iterable[Event], step: int) -> dict[int, float]:
+    """Step -> learning rate that was set after it, of the steps after `step`, which are to be taken again.
+
+    `events` is the whole log. What a person has set while steps were being repeated takes the place of what came later.
+
+    >>> log = [RunTold(3, 1.0, "rate", 0.1), RunTold(9, 2.0, "rate", 0.2), RunResumed(2, 4, 1.2)]
+    >>> rates_to_repeat(log, 4), rates_to_repeat([*log, RunTold(6, 1.5, "rate", 0.3)], 4)
+    ({9: 0.2}, {6: 0.3})
+    """
+    rates: dict[int, float] = {}
+    for event in events:
+        if isinstance(event, RunTold) and event.what == "rate" and rates.get(event.step) != event.value:
+            rates = {at: rate for at, rate in rates.items() if at < event.step} | {event.step: event.value}
+    return {at: rate for at, rate in rates.items() if at > step}
+
+
+def is_in_cluster_queue(folder: Path) -> bool:
+    """Tell whether the run was given to a cluster of which no worker has taken it up yet."""
+    if not (folder / "cluster.json").exists() or (folder / "worker.json").exists():
+        return False
+    return (folder / "resume").exists() or not isinstance(_last_event(folder), RunEnded)
+
+
+_beats: dict[Path, tuple[object, float]] = {}  # run -> its last beat, and when that was first seen here
+
+
+def _lives(folder: Path, identity: Mapping) -> bool:
+    """Tell whether the process that works on the run still does.
+
+    A process of this machine is asked for by its pid. One of another machine lives as long as its heartbeat changes, by
+    this machine's clock; only at the first look the file's age has to do, and clocks that differ mend with the second.
+    """
+    if is_here(identity):
+        return is_alive(identity)
+    beat, now = (_read_json(folder / "heartbeat") or {}).get("monotonic"), time.monotonic()
+    seen = _beats.get(folder)
+    if seen is None or seen[0] != beat:
+        age = 0.0 if seen else min(_age_seconds(folder / "heartbeat"), _age_seconds(folder / "worker.json"))
+        seen = _beats[folder] = beat, now - age
+    return now - seen[1] <= STALL_SECONDS
 
 
 def delete_run(run_id: str) -> None:
     """Stop the run where it is active, then remove its folder."""
     folder = run_folder_of(run_id)
     identity = _read_json(folder / "worker.json")
-    if identity is not None and is_alive(identity):
+    if identity is not None and _lives(folder, identity):
         (folder / "stop").touch()
-        if not wait_until_gone(identity, STOP_SECONDS):
+        if not is_here(identity):
+            _wait_for_lock(folder, STOP_SECONDS)
+        elif not wait_until_gone(identity, STOP_SECONDS):
             end_process(identity)
     hidden = folder.with_name(f".deleted-{folder.name}")
     folder.rename(hidden)  # gone from every list at once, however long the removal takes
     for leftover in hidden.parent.glob(".deleted-*"):  # also of removals that were broken off
         shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _wait_for_lock(folder: Path, seconds: float) -> None:
+    """Wait until no process holds the run (any more), but not for ever."""
+    end = time.monotonic() + seconds
+    while (lock := take_lock(folder / "lock")) is None and time.monotonic() < end:
+        time.sleep(0.05)
+    if lock is not None:
+        lock.close()
 
 
 def _age_seconds(path: Path) -> float:

@@ -5,6 +5,9 @@ and does nothing else. It never saves, prints or draws; whoever calls it does (t
 events to a file, a notebook prints them, a test collects them). When an epoch is done,
 `tagger.weights` are that epoch's, so that the caller can save them.
 
+While it runs a person may pause it, let it go on, and change the learning rate: `control` brings what
+they say, and each change is an event, so that whoever reads the log can tell. A pause is no training time.
+
 To go on later as if nothing had happened, `keep` is handed a Snapshot before the event of each
 epoch, and `train(..., start=snapshot)` begins from it. Chance enters in two places only: the
 generator that shuffles sentences and hides words, and the seeds and counters of Keras' dropout,
@@ -21,6 +24,7 @@ from __future__ import annotations
 import math
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 
@@ -39,20 +43,30 @@ from ner_core.records import (
     Report,
     RunEnded,
     RunStarted,
+    RunTold,
+    Sentence,
     Snapshot,
+    Span,  # noqa: F401 (doctest)
     StepDone,
     Tagger,
     TrainConfig,
 )
 from ner_core.scores.floors import floors
 from ner_core.scores.report import evaluate
+from ner_core.scores.tokens import token_claims
 from ner_core.tagger import forward
 from ner_core.tagger.encode import Encoded, encode
-from ner_core.tagger.networks import Network, batch_inputs, build_network
+from ner_core.tagger.networks import Network, batch_inputs, build_network, stacks
 from ner_core.tagger.predict import predict, tag_rows
 from ner_core.training.adam import KerasAdam, LazyAdam
+from ner_core.training.trend import PATIENCE, Trend
 
 _ACCURACY_EVERY = 10  # steps; decoding a CRF's best path at every step would slow training
+_PAUSE_SECONDS = 0.05  # so often a paused run asks whether it may go on
+
+Control = Callable[[], str | float | None]
+
+Show = Callable[[int, int, float, Callable[[], dict[str, np.ndarray]], bool], None]
 
 
 def train(
@@ -61,18 +75,22 @@ def train(
     config: TrainConfig,
     *,
     probes: Sequence[str] = (),
-    control: Callable[[], str | None] | None = None,
+    control: Control | None = None,
     keep: Callable[[Snapshot], None] | None = None,
+    show: Show | None = None,
     start: Snapshot | None = None,
 ) -> Iterator[Event]:
     """Train `tagger` on `corpus.train`, scoring `corpus.dev` after every epoch; yield Events.
 
-    `control` is asked after every step and ends the run by answering "stop". The same seed on
+    `control` is asked after every step. Its answer None lets the run go on, "stop" ends it, "pause" makes it wait
+    (and ask again) as long as that is the answer, and a number is the learning rate from now on. The same seed on
     the same machine gives the same events, times aside. At the end `tagger.weights` are the best
     epoch's (`config.keeps_best`) or the last one's.
 
     `keep` is given a Snapshot after every epoch, and within one where the run is told to stop. From such a
     Snapshot as `start`, what follows is what would have followed then; there is no second RunStarted.
+    `show` may look at the weights: it is called before the first step and after every one, with the steps done, the
+    epoch, the share (0-1) of it that is done, a function that returns the weights, and whether the epoch ends here.
     Raises ValueError if the corpus has no training sentence, or `start` belongs to another training.
     """
     if not corpus.train:
@@ -80,15 +98,17 @@ def train(
             f"The training part of {corpus.name!r} has no sentence: give one, or another split. Received: 0 sentences."
         )
     keep = keep or (lambda snapshot: None)
+    show = show or (lambda *_: None)
     run = _Run(tagger, corpus, config, control or (lambda: None))
     if start:
         run.go_back_to(start)
     else:
         yield RunStarted(len(corpus.train), len(corpus.dev), run.n_parameters, run.n_steps(), config)
+        show(0, 1, 0.0, run.network.weights_as_dict, False)
     for epoch in range(run.n_epochs + 1, config.epochs + 1):
         if run.reason:
             break
-        yield from run.steps(epoch)
+        yield from run.steps(epoch, show)
         if run.is_cut_short:  # what is scored now is no epoch: the Snapshot goes on before it
             keep(run.snapshot())
         if run.reason != "diverged" and run.n_steps_now:
@@ -115,25 +135,29 @@ class _Dev:
 class _Run:
     """What one call of `train` remembers: the network, the clock, the best epoch so far."""
 
-    def __init__(self, tagger: Tagger, corpus: Corpus, config: TrainConfig, control: Callable[[], str | None]):
+    def __init__(self, tagger: Tagger, corpus: Corpus, config: TrainConfig, control: Control):
         keras.utils.set_random_seed(config.seed)
         self.tagger, self.corpus, self.config, self.control = tagger, corpus, config, control
         self.random = np.random.default_rng(config.seed)
         self.encoded = encode(tagger.encoder, corpus.train, with_tags=True)
+        self.readings = readings(corpus.train, config.rare_times)
         self.dev = _Dev(encode(tagger.encoder, corpus.dev, with_tags=True), _pad_to(tagger, corpus))
         self.allowed = forward.allowed_transitions(tagger.encoder.tags) if tagger.network.forbids_illegal else None
         self.network = build_network(tagger.network, config.seed, self.allowed)
         if tagger.is_trained:
             self.network.load_weights_dict(tagger.weights)
-        last = tagger.network.layers[-1].name
+        lasts = tuple(f"{stack[-1].name}." for stack in stacks(tagger.network))
         variables = self.network.variables_by_name() if tagger.network.has_crf else {}
-        self.crf_variables = {name: v for name, v in variables.items() if name.startswith(f"{last}.")}
+        self.crf_variables = {name: v for name, v in variables.items() if name.startswith(lasts)}
         self.n_parameters = sum(int(np.prod(v.shape)) for v in self.network.trainable_variables)
-        self.optimizer = _optimizer(config, self.network.trainable_variables)
-        self.step_function, self.loss_function = _compile(self.network, self.optimizer, config)
+        self.optimizers = [_optimizer(config, member.trainable_variables) for member in self.network.members]
+        pairs = zip(self.network.members, self.optimizers, strict=True)
+        self.step_functions = [_compile_step(member, optimizer, config) for member, optimizer in pairs]
+        self.loss_function = _compile_loss(self.network, config)
         self.step = self.n_steps_now = self.n_epochs = self.best_epoch = 0
         self.best_value, self.best_weights, self.reason = (-math.inf, -math.inf), {}, ""
-        self.totals, self.history = _Totals(), ()
+        self.totals, self.history, self.trend = _Totals(), (), Trend()
+        self.learning_rate, self.n_batches = config.learning_rate, 0
         self.started = time.monotonic()
         self.has_floors = self.is_cut_short = False
 
@@ -141,38 +165,52 @@ class _Run:
         return time.monotonic() - self.started
 
     def n_steps(self) -> int:
-        return len(_batches(self.encoded, self.config, np.random.default_rng(0)))
+        batches = _batches(self.encoded, self.config, np.random.default_rng(0), self.readings)
+        return len(batches) * len(self.network.members)
 
     # --- steps
 
-    def steps(self, epoch: int) -> Iterator[Event]:
+    def steps(self, epoch: int, show: Show) -> Iterator[Event]:
         """Yield one StepDone a step until the epoch is over, time is up, or someone says stop."""
         batches = self._deal()
-        for rows in batches[self.n_steps_now :]:
+        for member, rows in batches[self.n_steps_now :]:
             batch = self._with_unknown_words(self.encoded.batch(rows))
-            loss = self._take_step(batch, (epoch - 1) * len(batches) + self.n_steps_now, len(batches))
+            rate = self.learning_rate * self._rate_left()
+            loss, gradient_norm = self._take_step(member, batch, rate)
             self.step += 1
             self.n_steps_now += 1
-            yield StepDone(self.step, epoch, loss, self.seconds(), int(batch.mask.sum()))
+            yield StepDone(self.step, epoch, loss, self.seconds(), int(batch.mask.sum()), rate, gradient_norm)
             if not self.has_floors:  # after the first step, so that the curve need not wait for them
                 self.has_floors = True
                 yield FloorsMeasured(*floors(self.corpus.train, self.corpus.dev, pad_to=self.dev.pad_to))
-            self.reason = self._reason_to_stop(loss)
+            self.reason = self._wrong_with(loss)
+            if not self.reason:
+                yield from self._obey()
+                self.reason = self.reason or self._out_of_time()
+            is_end = bool(self.reason) or self.n_steps_now == len(batches)
+            show(self.step, epoch, self.n_steps_now / len(batches), self.network.weights_as_dict, is_end)
             if self.reason:
                 self.is_cut_short = self.reason == "stopped" and self.n_steps_now < len(batches)
                 return
 
-    def _deal(self) -> list[np.ndarray]:
-        """The batches of this epoch; where it was begun before `start`, the very same."""
+    def _deal(self) -> list[tuple[int, np.ndarray]]:
+        """Who takes each step of this epoch, and on which sentences; where it was begun before `start`, the very same.
+
+        Members of a committee take turns, and each reads every sentence in an order of its own.
+        """
         self.random_before = self.random.bit_generator.state
-        batches = _batches(self.encoded, self.config, self.random)
+        members = range(len(self.network.members))
+        orders = [_batches(self.encoded, self.config, self.random, self.readings) for _ in members]
+        batches = [(m, orders[m][i]) for i in range(max(map(len, orders))) for m in members if i < len(orders[m])]
+        self.n_batches = len(batches)
         if self.n_steps_now:
             self.random.bit_generator.state = self.random_within
         return batches
 
-    def _take_step(self, batch: Batch, done: int, n_steps: int) -> float:
-        rate = self.config.learning_rate * self._rate_left(done / max(n_steps * self.config.epochs, 1))
-        loss, scores = self.step_function(_tensors(batch), batch.tag_ids, tf.constant(rate, tf.float32))
+    def _take_step(self, member: int, batch: Batch, rate: float) -> tuple[float, float]:
+        """Return the loss before the step, and the length of its gradient."""
+        step_function = self.step_functions[member]
+        loss, scores, length = step_function(_tensors(batch), batch.tag_ids, tf.constant(rate, tf.float32))
         loss = float(loss)
         self.totals.add_loss(loss, int(_counted(self.tagger, batch).sum()))
         if self.n_steps_now % _ACCURACY_EVERY == 0:
@@ -180,9 +218,11 @@ class _Run:
             weights = {name: variable.numpy() for name, variable in self.crf_variables.items()}
             tag_ids = forward.decode_tags(self.tagger.network, weights, scores.numpy(), counted, self.allowed)
             self.totals.add_cells(tag_ids, batch.tag_ids, counted)
-        return loss
+        return loss, float(length)
 
-    def _rate_left(self, progress: float) -> float:
+    def _rate_left(self) -> float:
+        """The share of the learning rate that is left for the next step."""
+        progress = (self.n_epochs * self.n_batches + self.n_steps_now) / max(self.n_batches * self.config.epochs, 1)
         if self.config.seconds:
             progress = max(progress, self.seconds() / self.config.seconds)
         return 1 + (self.config.final_rate - 1) * min(progress, 1.0)
@@ -196,11 +236,29 @@ class _Run:
         word_ids = np.where(hidden, np.int32(unknown), batch.word_ids)  # (B,T)
         return Batch(word_ids, batch.features, batch.tag_ids, batch.mask, batch.columns)
 
-    def _reason_to_stop(self, loss: float) -> str:
+    def _wrong_with(self, loss: float) -> str:
         if not math.isfinite(loss):
             return "diverged"
-        if self.control() == "stop":
-            return "stopped"
+        return "diverged" if self.trend.grows(loss) else ""
+
+    def _obey(self) -> Iterator[RunTold]:
+        """Ask `control` and do what it says; a pause lasts as long as that is its answer."""
+        told = self.control()
+        if told == "pause":
+            seconds, since = self.seconds(), time.monotonic()
+            yield RunTold(self.step, seconds, "paused")
+            while (told := self.control()) == "pause":
+                time.sleep(_PAUSE_SECONDS)
+            waited = time.monotonic() - since
+            self.started += waited
+            yield RunTold(self.step, seconds, "continued", waited)
+        if told == "stop":
+            self.reason = "stopped"
+        elif told is not None:
+            self.learning_rate = told / (self._rate_left() or 1.0)
+            yield RunTold(self.step, self.seconds(), "rate", told)
+
+    def _out_of_time(self) -> str:
         return "time" if self.config.seconds and self.seconds() >= self.config.seconds else ""
 
     # --- epochs
@@ -208,7 +266,7 @@ class _Run:
     def score_epoch(self, epoch: int) -> EpochDone:
         """Score dev with the present weights, and remember them if they are the best."""
         self.tagger.weights = self.network.weights_as_dict()
-        dev, loss, accuracy = self._score_dev()
+        dev, loss, accuracy, claims = self._score_dev()
         monitored = {"entity_f1": dev.f1, "val_accuracy": accuracy, "val_loss": -loss, "none": float(epoch)}
         monitor = self.config.monitor if self.corpus.dev else "none"  # nothing to choose by: the last epoch is kept
         value = (monitored[monitor], -loss if math.isfinite(loss) else -math.inf)  # a tie: the lower loss
@@ -218,7 +276,8 @@ class _Run:
             self.best_value, self.best_epoch, self.best_weights = value, epoch, self.tagger.weights
         self.reason = self.reason or self._out_of_patience()
         done = EpochDone(
-            epoch, self.step, self.seconds(), self.totals.loss, loss, self.totals.accuracy, accuracy, dev, is_best
+            *(epoch, self.step, self.seconds(), self.totals.loss, loss, self.totals.accuracy, accuracy, dev, is_best),
+            *claims,
         )
         self.history += (done,)
         self.totals, self.n_steps_now = _Totals(), 0
@@ -228,11 +287,11 @@ class _Run:
         patience = self.config.patience
         return "early" if patience and self.n_epochs - self.best_epoch >= patience else ""
 
-    def _score_dev(self) -> tuple[Report, float, float]:
-        """Return the dev report, the mean dev loss, and the accuracy as the recipe's own metric counts it."""
+    def _score_dev(self) -> tuple[Report, float, float, tuple[float, float]]:
+        """Return the dev report, the mean dev loss, the accuracy as the recipe's own metric counts it, two claims more."""
         totals, sentences = _Totals(), self.corpus.dev
         if not sentences:
-            return evaluate([]), math.nan, math.nan
+            return evaluate([]), math.nan, math.nan, (math.nan, math.nan)
 
         def score(batch: Batch) -> np.ndarray:
             loss, scores = self.loss_function(_tensors(batch), batch.tag_ids)
@@ -247,7 +306,7 @@ class _Run:
             Prediction("", sentence.tokens, row.tags, row.spans, (), gold=sentence.spans, padding=row.padding)
             for sentence, row in zip(sentences, rows, strict=True)
         ]
-        return evaluate(predictions, pad_to=self.dev.pad_to), totals.loss, totals.accuracy
+        return evaluate(predictions, pad_to=self.dev.pad_to), totals.loss, totals.accuracy, token_claims(predictions)
 
     def take_best(self) -> None:
         if self.config.keeps_best and self.best_weights:
@@ -257,7 +316,7 @@ class _Run:
 
     def variables(self) -> list[keras.Variable]:
         """All that a step changes: weights, seeds and counters of dropout, the optimizer's means and counter."""
-        return [*self.network.model.variables, *self.optimizer.variables]
+        return [*self.network.variables, *(v for optimizer in self.optimizers for v in optimizer.variables)]
 
     def snapshot(self) -> Snapshot:
         """All that the rest of the run depends on."""
@@ -275,6 +334,8 @@ class _Run:
             self.history,
             tuple(variable.numpy() for variable in self.variables()),
             self.best_weights if self.config.keeps_best else {},
+            self.learning_rate,
+            astuple(self.trend),
         )
 
     def go_back_to(self, then: Snapshot) -> None:
@@ -288,7 +349,8 @@ class _Run:
             variable.assign(array)
         self.n_epochs, self.step, self.n_steps_now = then.epoch, then.step, then.n_steps_within
         self.random.bit_generator.state, self.random_within = then.random
-        self.totals, self.history = _Totals(*then.totals), then.history
+        self.totals, self.history, self.trend = _Totals(*then.totals), then.history, Trend(*then.trend)
+        self.learning_rate = then.learning_rate or self.config.learning_rate
         self.best_epoch, self.best_value, self.best_weights = then.best_epoch, then.best_value, dict(then.best_weights)
         self.reason = "" if then.reason == "stopped" else then.reason
         self.reason = self.reason or self._out_of_patience()
@@ -299,10 +361,39 @@ class _Run:
 # --- batches -------------------------------------------------------------------------
 
 
-def _batches(encoded: Encoded, config: TrainConfig, random: np.random.Generator) -> list[np.ndarray]:
-    """Deal the training sentences to steps: a fixed number each, or about `batch_tokens` tokens of like length."""
-    n = len(encoded)
-    order = random.permutation(n) if config.shuffles else np.arange(n)
+def readings(sentences: Sequence[Sentence], rare_times: int) -> np.ndarray | None:
+    """How often each sentence is read in an epoch, on average: (S,), from 1 to `rare_times`; None = each once.
+
+    A CRF scores whole rows of tags, so a rare label cannot simply weigh more; the sentences that hold it can be read
+    more often. A label in f sentences asks for sqrt(m / f) readings of each, m the sentences that hold the middle
+    label (the median), and a sentence is read as often as its rarest label asks: repeat-factor sampling of Gupta et
+    al. 2019 (arXiv 1908.03195, section 4.1), but with the median in place of a threshold, and a bound.
+
+    >>> each = [Sentence((label,), (Span(0, 1, label),)) for label in ["per"] * 9 + ["geo"] * 4 + ["art"]]
+    >>> readings(each, 5)[[0, 9, 13]].tolist(), readings(each, 1)
+    ([1.0, 1.0, 2.0], None)
+    """
+    held = [{span.label for span in sentence.spans} for sentence in sentences]
+    counts = Counter(label for labels in held for label in labels)
+    if rare_times <= 1 or len(counts) < 2:
+        return None
+    middle = float(np.median(list(counts.values())))
+    asked = {label: min(max(1.0, math.sqrt(middle / count)), rare_times) for label, count in counts.items()}
+    return np.array([max((asked[label] for label in labels), default=1.0) for labels in held])
+
+
+def _batches(
+    encoded: Encoded, config: TrainConfig, random: np.random.Generator, often: np.ndarray | None = None
+) -> list[np.ndarray]:
+    """Deal the training sentences to steps: a fixed number each, or about `batch_tokens` tokens of like length.
+
+    `often` (S,) = how often each is read on average: 2.3 is twice, and in three of ten epochs once more.
+    """
+    rows = np.arange(len(encoded))
+    if often is not None:
+        rows = np.repeat(rows, np.floor(often + random.random(len(often))).astype(np.int64))
+    n = len(rows)
+    order = rows[random.permutation(n)] if config.shuffles else rows
     if config.batch_size:
         return [order[i : i + config.batch_size] for i in range(0, n, config.batch_size)]
     order = order[np.argsort(encoded.lengths[order], kind="stable")]
@@ -367,12 +458,8 @@ def _optimizer(config: TrainConfig, weights: Sequence[keras.Variable]) -> KerasA
     return (LazyAdam if config.optimizer == "lazy_adam" else KerasAdam)(weights, config.clip_norm)
 
 
-def _compile(network: Network, optimizer: KerasAdam | LazyAdam, config: TrainConfig) -> tuple[Callable, Callable]:
-    """Return the training step and the loss of a batch, traced once for every length."""
-
-    def counted(inputs):  # (B,T): what the loss is averaged over
-        return inputs["mask"] if network.config.is_masked else tf.ones_like(inputs["mask"])
-
+def _compile_step(network: Network, optimizer: KerasAdam | LazyAdam, config: TrainConfig) -> Callable:
+    """Return the training step of one member, traced once for every length: loss (), scores (B,T,K), gradient's length ()."""
     inputs_of = network.input_signature()
     tags_of, rate_of = tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([], tf.float32)
 
@@ -380,16 +467,27 @@ def _compile(network: Network, optimizer: KerasAdam | LazyAdam, config: TrainCon
     def take_step(inputs, tag_ids, rate):
         with tf.GradientTape() as tape:
             scores = network(inputs, training=True)  # (B,T,K)
-            loss = network.loss(scores, tag_ids, counted(inputs), config.loss)  # ()
-        optimizer.apply(tape.gradient(loss, network.trainable_variables), rate)
-        return loss, scores
+            loss = network.loss(scores, tag_ids, _counts(network, inputs), config.loss)  # ()
+        length = optimizer.apply(tape.gradient(loss, network.trainable_variables), rate)
+        return loss, scores, length
 
-    @tf.function(input_signature=[inputs_of, tags_of], autograph=False)
+    return take_step
+
+
+def _compile_loss(network: Network, config: TrainConfig) -> Callable:
+    """Return the loss () of a batch and its scores (B,T,K), as the whole network has them without dropout."""
+
+    @tf.function(input_signature=[network.input_signature(), tf.TensorSpec([None, None], tf.int32)], autograph=False)
     def measure(inputs, tag_ids):
         scores = network(inputs, training=False)  # (B,T,K)
-        return network.loss(scores, tag_ids, counted(inputs), config.loss), scores
+        return network.loss(scores, tag_ids, _counts(network, inputs), config.loss), scores
 
-    return take_step, measure
+    return measure
+
+
+def _counts(network: Network, inputs: dict) -> tf.Tensor:
+    """What the loss is averaged over, (B,T)."""
+    return inputs["mask"] if network.config.is_masked else tf.ones_like(inputs["mask"])
 
 
 # --- words about a run --------------------------------------------------------------------
@@ -413,11 +511,21 @@ def _explain(run: _Run) -> str:
     if not run.n_epochs:
         kept = "No epoch was finished, so there is no model."
     return {
-        "diverged": f"The loss is no longer a number: lower the learning rate. {kept}",
+        "diverged": f"{_what_diverged(run)} {kept}",
         "stopped": f"Stopped on request. {kept}",
         "time": f"The time given is over. {kept}",
         "early": f"No epoch was better for {run.config.patience} epochs. {kept}",
     }.get(run.reason, f"All epochs are done. {kept}")
+
+
+def _what_diverged(run: _Run) -> str:
+    """What went wrong, and which knob to turn."""
+    rate = f"lower the learning rate (it was {run.learning_rate:.2g}; try a tenth)"
+    if run.trend.n_high < PATIENCE:
+        return f"The loss is no longer a number: {rate}."
+    grown = f"The loss grows: {run.trend.mean:.3g} nats a token by now, {run.trend.least:.3g} at its best"
+    knobs = rate if run.config.clip_norm else f"{rate}, or take a recipe that shortens long gradients"
+    return f"{grown}. To mend it, {knobs}."
 
 
 def peak_megabytes() -> float:

@@ -3,7 +3,8 @@
 Chapter of part IV. A process of its own: `python -m ner_core.training.worker FOLDER` reads the
 folder's `config.json`, waits for its turn, trains, and writes what happens into the folder (see
 `runs`). It belongs to no server: it goes on when the server is killed, and is found again by its
-folder. A file named `stop`, or SIGTERM, ends it after the current step; the best so far is kept.
+folder. A file named `stop`, or SIGTERM, ends it after the current step; the best so far is kept. A file named
+`pause` lets it wait as long as the file is there, and one named `rate` changes the learning rate.
 
 A folder that was begun before is gone on with from its last checkpoint, exactly. So doing a folder again
 is harmless: one that is finished is left alone, and one that another process works on as well.
@@ -39,6 +40,7 @@ from ner_core.records import (
     Event,
     RunEnded,
     RunResumed,
+    RunTold,
     Sentence,
     Snapshot,
     Span,
@@ -46,21 +48,27 @@ from ner_core.records import (
     Tagger,
     TrainConfig,
 )
+from ner_core.scores.calibration import calibrate
 from ner_core.scores.report import report_to_dict
 from ner_core.tagger.archive import StoreError
 from ner_core.tagger.store import save_tagger, write_file
 from ner_core.training import classroom
 from ner_core.training.checkpoints import last_checkpoint, save_checkpoint, sweep
-from ner_core.training.machine import available_cores, identify, is_alive, take_lock
+from ner_core.training.machine import available_cores, identify, is_alive, machine_name, memory_mb, take_lock
 from ner_core.training.runs import (
     EventLog,
     RunConfig,
     home,
+    is_told_to_pause,
     load_stored_corpus,
     open_run,
+    rates_to_repeat,
     read_events,
     valid_events,
+    wanted_rate,
 )
+from ner_core.training.snapshots import Album
+from ner_core.training.tensorboard import Board
 
 STEPS_A_SECOND = 10  # so many StepDone events reach the log at most
 BEAT_SECONDS = 1.0
@@ -157,19 +165,27 @@ def _work(
         train = train or _import_train()
         if control() == "stop":
             return stopped
-        is_wanted, control = StepFilter(), classroom.Limit(control)
+        is_wanted, wishes = StepFilter(), Wishes(folder, control, start.step if start else 0)
+        control = classroom.Limit(wishes)
 
         def keep(snapshot: Snapshot) -> None:
             save_checkpoint(folder, snapshot)
 
-        events = train(tagger, read, training, probes=config.probes, control=control, keep=keep, start=start)
+        album = Album(folder, tagger, since=start.step if start else -1)
+        events = train(
+            tagger, read, training, probes=config.probes, control=control, show=album.show, keep=keep, start=start
+        )
+        board = Board(folder, start.step if start else 0) if config.tensorboard else None
         for event in keep_best(events, tagger, folder / "best", corpus=read, training=training, start=start):
-            pulse.phase = "running"
+            pulse.phase = "paused" if isinstance(event, RunTold) and event.what == "paused" else "running"
             event = control.take(event)
+            if board:
+                board.take(event)
             if isinstance(event, RunEnded):
                 return event
             if is_wanted(event):
                 log.write(event)
+            wishes.take(event)
     raise RuntimeError("The training ended without saying why.")
 
 
@@ -247,6 +263,7 @@ def keep_best(
                 _save(tagger, folder, event, corpus)
         elif isinstance(event, RunEnded) and shown is not None and tagger.is_trained:
             with contextlib.suppress(StoreError):  # weights that have diverged: the best epoch's stay
+                calibrate(tagger, corpus.dev)  # changes no tag and no weight: only how sure the model says it is
                 _save(tagger, folder, shown, corpus)
         yield event
 
@@ -263,6 +280,54 @@ def _save(tagger: Tagger, folder: Path, epoch: EpochDone, corpus: Corpus) -> Non
         by_label = report_to_dict(dev)["by_label"]
         tagger.card |= {**scores, "scored_on": f"dev, {dev.n_sentences:,} sentences", "by_label": by_label}
     save_tagger(tagger, folder)
+
+
+class Wishes:
+    """What people want of the run that goes on, as `train` asks for it: stop before all, then pause, then a rate.
+
+    After a kill the steps since the last checkpoint are taken again: the learning rates that were set meanwhile are
+    set again, each after the same step, so that the run ends as it would have ended.
+    """
+
+    def __init__(self, folder: Path, stop: Callable[[], str | None], step: int):
+        self._folder, self._stop, self._step = folder, stop, step
+        told = read_events(folder)[0]
+        self._again = rates_to_repeat(told, step)
+        rates = [event.value for event in told if isinstance(event, RunTold) and event.what == "rate"]
+        if rates and rates[-1] == wanted_rate(folder):  # told, and then killed before the wish was taken away
+            self._forget_rate()
+        self._paused_since: float | None = None
+
+    def __call__(self) -> str | float | None:
+        if self._stop() == "stop":
+            return "stop"
+        if is_told_to_pause(self._folder) and not self._is_over():
+            return "pause"
+        self._paused_since = None
+        rate = wanted_rate(self._folder)
+        if rate is not None:
+            self._again = {}
+        return rate if rate is not None else self._again.pop(self._step, None)
+
+    def _is_over(self) -> bool:
+        """In a class nobody keeps a place in the queue by pausing."""
+        now = time.monotonic()
+        self._paused_since = self._paused_since or now
+        if not classroom.is_class() or now - self._paused_since < classroom.PAUSE_SECONDS:
+            return False
+        (self._folder / "pause").unlink(missing_ok=True)
+        return True
+
+    def take(self, event: Event) -> None:
+        """Note the step, and that a wish was fulfilled; to be called when the log has the event."""
+        if isinstance(event, StepDone):
+            self._step = event.step
+        is_rate = isinstance(event, RunTold) and event.what == "rate"
+        if is_rate and event.value == wanted_rate(self._folder):  # else somebody has changed it again meanwhile
+            self._forget_rate()
+
+    def _forget_rate(self) -> None:
+        (self._folder / "rate").unlink(missing_ok=True)
 
 
 class StepFilter:
@@ -351,7 +416,7 @@ class _Pulse:
             self._write()
 
     def _write(self) -> None:
-        content = json.dumps({"phase": self._phase, "monotonic": time.monotonic()})
+        content = json.dumps({"phase": self._phase, "monotonic": time.monotonic(), "memory_mb": memory_mb()})
         with contextlib.suppress(OSError):  # a missed beat is no reason to end a training
             write_file(self.folder / "heartbeat", content.encode(), is_durable=False)
 
@@ -386,7 +451,7 @@ def n_places() -> int:
 @contextlib.contextmanager
 def wait_for_place(run_id: str, control: Callable[[], str | None]) -> Iterator[bool]:
     """Wait in line until a training may start; yields False where told to stop meanwhile."""
-    folder = home() / "queue"
+    folder = queue_folder()
     folder.mkdir(parents=True, exist_ok=True)
     ticket = folder / f"{time.monotonic_ns():020d}.{run_id}.ticket"  # no change of the clock alters the order
     write_file(ticket, json.dumps(identify(os.getpid())).encode())
@@ -405,9 +470,14 @@ def wait_for_place(run_id: str, control: Callable[[], str | None]) -> Iterator[b
             place.close()
 
 
+def queue_folder() -> Path:
+    """Where this machine's trainings wait: places belong to a machine, also where several share the store."""
+    return home() / "queue" / machine_name()
+
+
 def waiting_tickets() -> list[Path]:
     """Tickets of living workers, first come first; those of dead ones ahead of them are thrown away."""
-    tickets = sorted((home() / "queue").glob("*.ticket"))
+    tickets = sorted(queue_folder().glob("*.ticket"))
     while tickets and not _holder_lives(tickets[0]):
         tickets.pop(0).unlink(missing_ok=True)
     return tickets
@@ -430,7 +500,7 @@ def _take_place(folder: Path):
 
 def has_free_place() -> bool:
     """Tell whether a training asked for now would start at once."""
-    folder = home() / "queue"
+    folder = queue_folder()
     folder.mkdir(parents=True, exist_ok=True)
     if classroom.settings().is_paused or waiting_tickets() or not (held := _take_place(folder)):
         return False

@@ -45,6 +45,11 @@ def second() -> str:
     return _SECOND[session.theme()]
 
 
+def of_label(look: Colour) -> str:
+    """The colour of a label's line: its border on a light page, its ground on a dark one."""
+    return look.ground if session.theme() == "dark" else look.border
+
+
 def floor() -> str:
     """The grey of floor lines."""
     return _FLOOR[session.theme()]

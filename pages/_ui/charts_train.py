@@ -1,7 +1,7 @@
-"""The curves of one run: loss, accuracy, entity F1.
+"""The curves of one run: loss, entity F1, F1 by label, and five claims about one model.
 
-Use: `charts_train.loss(record)`, `.accuracy(record, is_published=...)`, `.entity_f1(record, with_both=...)`: each
-draws one chart with its words and its table. Heights are fixed; the x-axis shows what has run.
+Use: `charts_train.loss(record)`, `.entity_f1(record, with_both=...)`, `.f1_by_label(record)`, `.score_wall(record)`: each
+draws one chart with its words; `.numbers(record)` is the table of all. Heights are fixed; the x-axis shows what has run.
 
 These are Vega-Lite charts where the other pages have Plotly's: Streamlit builds a Plotly chart anew whenever a
 number in it changes, so that zoom is lost and a browser is busy with nothing else; a Vega-Lite chart whose
@@ -12,23 +12,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import streamlit as st
 
+from ner_core.records import GMB_LABELS, Counts, EpochDone, Report
+from ner_core.show.highlight import label_colours
 from pages._ui import charts
 from pages._ui.train_record import RunRecord, thin
-from pages._ui.widgets import number, percent
+from pages._ui.widgets import number, percent, plain
 
 HEIGHT = 320
+MAX_LABELS = 12  # lines on the chart by label
+TABLE_STEPS = 50  # rows of the table by step
 HOW_TO_ZOOM = "Curves: Ctrl and wheel zooms, dragging moves, a double click shows all again."
 
-Rows = list[dict]  # series, kind ("line", "dot", "floor", "kept"), x, y, note
+Rows = list[dict]  # series, kind ("line", "dot", "floor", "kept", "told"), x, y, note
 
 _SOLID, _DASHED, _DOTTED = [1, 0], [6, 4], [2, 3]
+_DASHES = (_DASHED, _SOLID, _DOTTED, [8, 3, 2, 3])  # four claims of one hue
 _FAINT = "66"  # behind a colour: two fifths of it
 
 
-# --- the three charts -------------------------------------------------------------------
+# --- the charts -------------------------------------------------------------------------
 
 
 def loss(record: RunRecord) -> None:
@@ -47,52 +53,114 @@ def loss(record: RunRecord) -> None:
     said = f"Training loss {smooth[-1]:.3f} after {number(record.step)} steps." if smooth else "No step is done yet."
     if measured:
         said += f" Validation loss {measured[-1].dev_loss:.3f} after epoch {measured[-1].epoch}."
-    table = {
-        "epoch": [epoch.epoch for epoch in record.epochs],
-        "step": [epoch.step for epoch in record.epochs],
-        "training loss": [_figures(epoch.train_loss) for epoch in record.epochs],
-        "validation loss": [_figures(epoch.dev_loss) for epoch in record.epochs],
-    }
+    rows += [
+        {"series": "told", "kind": "told", "x": told.step, "y": None, "note": f"rate {told.value:.2g}"}
+        for told in record.rates
+    ]
     looks = {
         "training, each step": (charts.accent() + _FAINT, _SOLID),
         "training, smoothed": (charts.accent(), _SOLID),
         "validation": (charts.second(), _SOLID),
     }
     spec = _spec("step", "loss (nats a token)", looks, points=("validation",))
-    _show(spec, rows, key="curve_loss", alt="Training and validation loss by step", said=said, table=table)
+    _show(spec, rows, key="curve_loss", alt="Training and validation loss by step", said=said)
 
 
-def accuracy(record: RunRecord, *, is_published: bool) -> None:
-    """Accuracy as the tutorials count it, over real tokens, and what saying O everywhere reaches."""
-    x = [epoch.epoch for epoch in record.epochs]
-    train = [epoch.train_accuracy for epoch in record.epochs]
-    padded = [epoch.dev_accuracy if is_published else epoch.dev.padded_accuracy for epoch in record.epochs]
-    tokens = [epoch.dev.token_accuracy for epoch in record.epochs]
-    rows = [
-        *_line("training", x, train, "epoch", _two),
-        *_line("validation, padded", x, padded, "epoch", _two),
-        *_line("validation, tokens", x, tokens, "epoch", _two),
-    ]
-    if record.floors:
-        all_o = record.floors.all_o
-        rows += [_floor("all-O, padded", all_o.padded_accuracy), _floor("all-O", all_o.token_accuracy)]
+@dataclass(frozen=True)
+class Claim:
+    """One number people print for a model: what it is called, of an epoch, what saying O everywhere reaches, in words."""
+
+    name: str
+    of: Callable[[EpochDone], float]
+    floor: Callable[[Report], float]
+    words: str
+
+
+def _floor_of_weighted(all_o: Report) -> float:
+    """Saying O everywhere: precision is the share of O, recall 1, and every other tag has F1 0."""
+    share = all_o.token_accuracy
+    return share * 2 * share / (1 + share)
+
+
+CLAIMS = (
+    Claim("accuracy, padded", lambda epoch: epoch.dev.padded_accuracy, lambda all_o: all_o.padded_accuracy,
+          "Cells tagged right, the padding behind short sentences included."),
+    Claim("accuracy", lambda epoch: epoch.dev.token_accuracy, lambda all_o: all_o.token_accuracy,
+          "Words tagged right; most words are O, and saying O is mostly right."),
+    Claim("weighted F1 with O", lambda epoch: epoch.weighted_f1, _floor_of_weighted,
+          "F1 by tag, averaged by how frequent the tag is: O decides."),
+    Claim("accuracy without O", lambda epoch: epoch.accuracy_without_o, lambda all_o: 0.0,
+          "Of the words that belong to a name, those with the right tag; false alarms cost nothing."),
+    Claim("entity F1", lambda epoch: epoch.dev.f1, lambda all_o: all_o.f1,
+          "Whole names with both edges and the label right: the number that counts."),
+)  # fmt: skip
+
+
+def score_wall(record: RunRecord) -> None:
+    """Five claims of one model by epoch, and what saying O everywhere reaches in each."""
+    rows, x, all_o = [], [epoch.epoch for epoch in record.epochs], record.floors.all_o if record.floors else None
+    for claim in CLAIMS:
+        rows += _line(claim.name, x, [claim.of(epoch) for epoch in record.epochs], "epoch", percent)
+        if all_o:
+            rows.append({**_floor(claim.name, claim.floor(all_o)), "note": ""})
     said = "No epoch is done yet."
-    if x:
-        said = f"After epoch {x[-1]}: {percent(padded[-1])} with padding, {percent(tokens[-1])} of {number(record.epochs[-1].dev.n_tokens)} tokens."
-    table = {
-        "epoch": x,
-        "training": [_share(value) for value in train],
-        "validation, padded": [_share(value) for value in padded],
-        "validation, tokens": [_share(value) for value in tokens],
-        "tokens": [epoch.dev.n_tokens for epoch in record.epochs],
-    }
+    if record.epochs:
+        last = record.epochs[-1]
+        shares = {claim.name: claim.of(last) for claim in CLAIMS}
+        most = max(shares, key=lambda name: (math.isfinite(shares[name]), shares[name]))
+        said = f"After epoch {last.epoch}: {most} {percent(shares[most])}, but entity F1 {percent(last.dev.f1)}."
+    if all_o:
+        said += " Dotted, grey: what saying O everywhere reaches."
+    looks = {claim.name: (charts.second(), dash) for claim, dash in zip(CLAIMS, _DASHES, strict=False)}
+    looks |= {CLAIMS[-1].name: (charts.accent(), _SOLID)}
+    spec = _spec("epoch", "share", looks, points=tuple(looks), y_axis={"format": ".0%"}, y_scale={"domain": [0, 1]})
+    _show(spec, rows, key="curve_wall", alt="Five claims about one model by epoch", said=said)
+
+
+def f1_by_label(record: RunRecord) -> None:
+    """Entity F1 of each label by epoch, in the label's colour; of many labels the most frequent."""
+    known = record.floors.most_frequent_tag.by_label if record.floors else {}
+    frequent = sorted(known, key=lambda label: -known[label].n_gold)[:MAX_LABELS]
+    labels = [
+        *(label for label in GMB_LABELS if label in frequent),
+        *(each for each in frequent if each not in GMB_LABELS),
+    ]
+    rows, colours = [], label_colours(known)
+    for label in labels:
+        found = [(epoch.epoch, epoch.dev.by_label[label]) for epoch in record.epochs if label in epoch.dev.by_label]
+        line = _line(_name(label), [x for x, _ in found], [counts.f1 for _, counts in found], "epoch", percent)
+        for row, (_, counts) in zip(line, found, strict=True):
+            row["note"] += f" of {number(counts.n_gold)} names"
+        rows += line
+    said = "No epoch is done yet."
+    if record.epochs and labels:
+        last = record.epochs[-1].dev.by_label
+        told = (
+            f"{_name(label)} {percent(last[label].f1)} of {number(last[label].n_gold)}"
+            for label in labels
+            if label in last
+        )
+        said = f"After epoch {record.epochs[-1].epoch}: {', '.join(told)} names."
+    if len(known) > len(labels):
+        said += f" The {len(labels)} most frequent of {number(len(known))} labels; the numbers below have all."
     looks = {
-        "training": (charts.accent(), _DASHED),
-        "validation, padded": (charts.accent(), _SOLID),
-        "validation, tokens": (charts.second(), _SOLID),
+        _name(label): (charts.of_label(colours[label]), _DASHED if colours[label].pattern else _SOLID)
+        for label in labels
     }
-    spec = _spec("epoch", "accuracy", looks, points=tuple(looks), y_axis={"format": ".0%"}, y_scale={"zero": False})
-    _show(spec, rows, key="curve_accuracy", alt="Accuracy by epoch over its floor lines", said=said, table=table)
+    spec = _spec(
+        "epoch",
+        "entity F1",
+        looks,
+        points=tuple(looks),
+        y_axis={"format": ".0%"},
+        y_scale={"domain": [0, 1]},
+        columns=4,
+    )
+    _show(spec, rows, key="curve_labels", alt="Entity F1 of each label by epoch", said=said)
+
+
+def _name(label: str) -> str:
+    return charts.shorten(label, 24)
 
 
 def entity_f1(record: RunRecord, *, with_both: bool) -> None:
@@ -118,15 +186,42 @@ def entity_f1(record: RunRecord, *, with_both: bool) -> None:
         said = (
             f"{percent(best.dev.f1)} at epoch {best.epoch}, the one kept, over {number(best.dev.overall.n_gold)} names."
         )
-    table = {
-        "epoch": x,
-        "F1": [percent(report.f1) for report in dev],
-        "precision": [percent(report.precision) for report in dev],
-        "recall": [percent(report.recall) for report in dev],
-        "names": [report.overall.n_gold for report in dev],
-    }
     spec = _spec("epoch", "entity F1", looks, points=tuple(looks), y_axis={"format": ".0%"}, y_scale={"domain": [0, 1]})
-    _show(spec, rows, key="curve_f1", alt="Entity F1 by epoch over its floor lines", said=said, table=table)
+    _show(spec, rows, key="curve_f1", alt="Entity F1 by epoch over its floor lines", said=said)
+
+
+def numbers(record: RunRecord) -> None:
+    """All that the curves show, as tables: by epoch, and some of the steps."""
+    labels = sorted({label for epoch in record.epochs for label in epoch.dev.by_label})
+    by_epoch = {
+        "epoch": [epoch.epoch for epoch in record.epochs],
+        "step": [epoch.step for epoch in record.epochs],
+        "seconds": [round(epoch.seconds, 1) for epoch in record.epochs],
+        "training loss": [_figures(epoch.train_loss) for epoch in record.epochs],
+        "validation loss": [_figures(epoch.dev_loss) for epoch in record.epochs],
+        "precision": [percent(epoch.dev.precision) for epoch in record.epochs],
+        "recall": [percent(epoch.dev.recall) for epoch in record.epochs],
+        **{claim.name: [_share(claim.of(epoch)) for epoch in record.epochs] for claim in reversed(CLAIMS)},
+        "training accuracy": [_share(epoch.train_accuracy) for epoch in record.epochs],
+        "names": [epoch.dev.overall.n_gold for epoch in record.epochs],
+        **{
+            f"F1 {charts.shorten(label)} ({number(record.epochs[-1].dev.by_label.get(label, Counts()).n_gold)})": [
+                percent(epoch.dev.by_label.get(label, Counts()).f1) for epoch in record.epochs
+            ]
+            for label in labels
+        },
+    }
+    chosen = thin(len(record.steps), TABLE_STEPS)
+    by_step = {
+        "step": [record.steps[i] for i in chosen],
+        "training loss": [_figures(record.losses[i]) for i in chosen],
+        "smoothed": [_figures(record.smoothed[i]) for i in chosen],
+    }
+    with st.expander("Numbers", key="curve_numbers"):
+        st.caption("By epoch, on dev")
+        st.dataframe(by_epoch, hide_index=True, width="stretch")
+        st.caption("By step")
+        st.dataframe(by_step, hide_index=True, width="stretch", height=240)
 
 
 # --- rows ---------------------------------------------------------------------------------
@@ -154,7 +249,14 @@ def _floor(name: str, y: float) -> dict:
 
 
 def _spec(
-    x: str, y: str, looks: Mapping[str, tuple], *, points: Sequence[str], y_axis: dict | None = None, y_scale=None
+    x: str,
+    y: str,
+    looks: Mapping[str, tuple],
+    *,
+    points: Sequence[str],
+    y_axis: dict | None = None,
+    y_scale: dict | None = None,
+    columns: int = 2,
 ) -> dict:
     """Lines by series, floors and the kept epoch, all from one table of rows; `looks` = colour and dash."""
     names = list(looks)
@@ -166,7 +268,7 @@ def _spec(
         "scale": {"zero": x == "step", "nice": False, **({"padding": 24} if x == "epoch" else {})},
     }
     at_y = {"field": "y", "type": "quantitative", "title": y, "axis": y_axis or {}, "scale": y_scale or {}}
-    legend = {"orient": "bottom", "title": None, "columns": 2, "labelLimit": 0, "symbolType": "stroke"}
+    legend = {"orient": "bottom", "title": None, "columns": columns, "labelLimit": 0, "symbolType": "stroke"}
 
     def by_series(values: list, **more) -> dict:
         return {"field": "series", "type": "nominal", "scale": {"domain": names, "range": values}, **more}
@@ -202,7 +304,7 @@ def _spec(
     }
     return {
         "height": HEIGHT - 110,
-        "layer": [lines, dots, *_floors(at_y), *_kept(at_x, at_y)],
+        "layer": [lines, dots, *_floors(at_y), *_told(at_x), *_kept(at_x, at_y)],
         "config": _config(),
     }
 
@@ -216,6 +318,16 @@ def _floors(at_y: dict) -> list[dict]:
         {"transform": [chosen], "mark": rule, "encoding": {"y": at_y}},
         *_words([chosen, low], place, charts.floor(), align="left", baseline="bottom", dy=-3),
         *_words([chosen, high], place, charts.floor(), align="left", baseline="top", dy=4),
+    ]
+
+
+def _told(at_x: dict) -> list[dict]:
+    """Where a person has changed the learning rate: an upright line and the new rate."""
+    chosen, place = {"filter": "datum.kind == 'told'"}, {"x": at_x, "y": {"value": 4}}
+    rule = {"type": "rule", "color": charts.floor(), "strokeDash": _DASHED}
+    return [
+        {"transform": [chosen], "mark": rule, "encoding": {"x": at_x}},
+        *_words([chosen], place, charts.floor(), align="left", baseline="top", dx=4),
     ]
 
 
@@ -261,23 +373,17 @@ def _config() -> dict:
     }
 
 
-def _show(spec: dict, rows: Rows, *, key: str, alt: str, said: str, table: Mapping[str, Sequence]) -> None:
-    """Draw the chart, what it says in words and, folded, its table.
+def _show(spec: dict, rows: Rows, *, key: str, alt: str, said: str) -> None:
+    """Draw the chart, and what it says in words.
 
     `alt` names the chart and never changes (another one would build it anew); `said` has the numbers of now.
     """
     columns = {name: [row[name] for row in rows] for name in ("series", "kind", "x", "y", "note")}
-    columns["x"] = [math.nan if x is None else float(x) for x in columns["x"]]
+    for axis in ("x", "y"):
+        columns[axis] = [math.nan if value is None else float(value) for value in columns[axis]]
     zoom = {"on_select": "rerun", "selection_mode": "zoom"}  # a zoom nobody asks for is undone by the next update
     st.vega_lite_chart(columns, spec, key=key, alt=alt, theme=None, width="stretch", height=HEIGHT, **zoom)
-    st.caption(said)
-    with st.expander("The same as a table", key=f"{key}_table"):
-        st.dataframe(table, hide_index=True, width="stretch")
-
-
-def _two(ratio: float) -> str:
-    """A share to two decimals: accuracies lie close together."""
-    return percent(ratio, 2)
+    st.caption(plain(said))
 
 
 def _figures(value: float) -> str:

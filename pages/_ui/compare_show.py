@@ -14,13 +14,14 @@ from ner_core.records import Corpus, Counts
 from ner_core.scores.comparison import INTERVAL, RESAMPLES, Difference, Disagreement
 from ner_core.scores.errors import KINDS, describe_error
 from ner_core.training.runs import ACTIVE_STATES
-from pages._ui import compare_charts, compare_work, loading, run_again, session, train_live, widgets
+from pages._ui import compare_charts, compare_work, links, loading, run_again, session, train_live, widgets
 from pages._ui.compare_work import Contender, Measured
 from pages._ui.evaluate_work import Setting
 from pages._ui.widgets import number, percent, plain
 
 AT_ONCE = 2_000  # sentences that are measured without being asked, all runs together
 PAGE = 6  # sentences shown at once
+PARTS = ["test", "dev", "train"]
 
 
 def show(run_ids: Sequence[str]) -> None:
@@ -152,16 +153,15 @@ def choose_corpus(ready: Sequence[Contender]) -> tuple[str, Corpus | None]:
 
 
 def choose_part(corpus: Corpus) -> str:
-    return st.segmented_control(
-        "Part (sentences)",
-        ["test", "dev", "train"],
-        format_func=lambda name: f"{name} ({number(len(corpus.part(name)))})",
-        default="test",
-        required=True,
-        key="compare_part",
-        persist_state="session",
-        help="Test is kept for measuring. On dev each run has chosen its best epoch, train is what it learned from.",
-    )
+    with links.group("part"):
+        return st.segmented_control(
+            f"Part: {widgets.parts_in_words(corpus)}",
+            PARTS,
+            default="test",
+            required=True,
+            help="Test is kept for measuring. On dev each run has chosen its best epoch, train is what it learned from.",
+            **links.bound("compare_part", "the part", "test", options=PARTS),
+        )
 
 
 def measure_all(
@@ -403,23 +403,23 @@ def show_sentence(
 def show_curves(contenders: Sequence[Contender]) -> None:
     """F1 and a loss, one line a run, over epochs, steps or seconds."""
     st.subheader("Curves over each other", anchor=False)
-    with st.container(horizontal=True):
+    ways = list(compare_charts.OVER)
+    measures = [name for name in compare_charts.MEASURES if name != "Entity F1"]
+    with links.group("curves"), st.container(horizontal=True):
         over = st.segmented_control(
             "Over",
-            list(compare_charts.OVER),
+            ways,
             default="epochs",
             required=True,
-            key="compare_over",
-            persist_state="session",
+            **links.bound("compare_over", "the curves over", "epochs", options=ways),
             help="Seconds are those of the machine at that time: two runs at once slow each other down.",
         )
         other = st.segmented_control(
             "Beside entity F1",
-            [name for name in compare_charts.MEASURES if name != "Entity F1"],
+            measures,
             default="Validation loss",
             required=True,
-            key="compare_measure",
-            persist_state="session",
+            **links.bound("compare_measure", "the curve", "Validation loss", options=measures),
         )
     letters = ", ".join(f"{each.letter} is {plain(each.run.name)}" for each in contenders)
     for column, measure in zip(st.columns(2, gap="medium"), ("Entity F1", other or "Validation loss"), strict=True):

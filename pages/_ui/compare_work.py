@@ -93,6 +93,7 @@ def settings_in_words(config: RunConfig) -> dict[str, str]:
 def _further(asked: Recipe, training: Mapping) -> dict[str, str]:
     """What no form changes, but recipes differ in: layers, reading, loss."""
     shown = {"epochs", "seconds", "seed", "learning_rate", "batch_size", "batch_tokens", "patience", "word_dropout"}
+    shown.add("rare_times")
     layers = ", ".join(layer.kind for layer in asked.network.layers if "dropout" not in layer.kind)
     split = asked.split and f"{asked.split.kind}, {asked.split.test:.0%} test, seed {asked.split.seed}"
     found = {"layers": layers, "split": split or "the corpus' own"}

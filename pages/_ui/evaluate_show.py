@@ -10,10 +10,11 @@ import random
 import streamlit as st
 
 from ner_core.records import Counts, Tagger
+from ner_core.scores.calibration import calibration_error_of
 from ner_core.scores.errors import KINDS, describe_error
 from ner_core.scores.report import NONE, find_pairs
 from ner_core.show.highlight import label_colours
-from pages._ui import charts, session, widgets
+from pages._ui import charts, links, session, widgets
 from pages._ui.evaluate_work import Evaluation
 from pages._ui.widgets import number, percent, plain
 
@@ -239,6 +240,52 @@ def _take_cell(evaluation: Evaluation) -> None:
         session.put("confusion_cell", (labels[int(i)], labels[int(j)]))
 
 
+# --- how sure --------------------------------------------------------------------------------------
+
+
+def show_sureness(evaluation: Evaluation) -> None:
+    """How sure the model says it is, beside how often it is right; nothing where too few names are marked."""
+    rows = evaluation.sureness
+    if not rows:
+        return
+    st.subheader("How sure it says it is", anchor=False)
+    row = min(rows, key=lambda row: abs(row.confidence - 0.9))
+    n = sum(row.n for row in rows)
+    said = (
+        f"When it says {percent(row.confidence, 0)}, it is right {percent(row.share_right, 0)} of the time "
+        f"({number(row.n_right)} of {number(row.n)} names)."
+    )
+    off = calibration_error_of(rows)
+    st.markdown(
+        f"**{said}** Over all {number(n)} names it has marked, the two differ by {100 * off:.1f} points on average "
+        "(expected calibration error). Points on the grey line are honest; below it the model is too sure of itself."
+    )
+    figure = charts.new_figure(x="what it says", y="how often that is right", height=320, is_percent=True)
+    figure.add_scatter(
+        x=[0, 1], y=[0, 1], mode="lines", line={"color": charts.floor(), "dash": "dot"}, hoverinfo="skip"
+    )
+    figure.add_scatter(
+        x=[row.confidence for row in rows],
+        y=[row.share_right for row in rows],
+        mode="lines+markers",
+        marker={"size": 9, "color": charts.accent()},
+        customdata=[[number(row.n_right), number(row.n)] for row in rows],
+        hovertemplate="says %{x:.0%}, right %{y:.1%}<br>%{customdata[0]} of %{customdata[1]} names<extra></extra>",
+    )
+    figure.update_xaxes(range=[0, 1.02], tickformat=".0%")
+    figure.update_yaxes(range=[0, 1.02])
+    figure.update_layout(showlegend=False)
+    table = {
+        "it says (mean)": [percent(row.confidence) for row in rows],
+        "it is right": [percent(row.share_right) for row in rows],
+        "names": [row.n for row in rows],
+        "of these right": [row.n_right for row in rows],
+    }
+    charts.show(
+        figure, key="sureness", alt=f"How sure against how often right, {len(rows)} groups. {said}", table=table
+    )
+
+
 # --- errors and their sentences ---------------------------------------------------------------------
 
 
@@ -295,12 +342,11 @@ def show_token_report(evaluation: Evaluation) -> None:
     st.subheader("The report that tutorials print, by tag", anchor=False)
     n_padding = evaluation.padding[0]
     with st.container(horizontal=True):
-        with_o = st.toggle("Count O", value=True, key="report_o", persist_state="session")
+        with_o = st.toggle("Count O", value=True, **links.bound("report_o", "counting O", True))
         with_padding = st.toggle(
             f"Count padding up to {evaluation.pad_to} words ({number(n_padding)} cells)",
-            key="report_padding",
-            persist_state="session",
             disabled=not n_padding,
+            **links.bound("report_padding", "counting padding", False),
         )
     report = evaluation.token_report(with_o=with_o, with_padding=with_padding)
     rows = report.rows()

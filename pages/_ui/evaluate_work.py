@@ -17,6 +17,7 @@ import streamlit as st
 
 from ner_core.data.tags import spans_to_tags
 from ner_core.records import Corpus, Prediction, Report, Sentence, Tagger
+from ner_core.scores.calibration import N_BINS, Bin, outcomes, reliability
 from ner_core.scores.floors import floors
 from ner_core.scores.honesty import Judgement
 from ner_core.scores.report import Claim, Confusion, confusion, evaluate, report_to_dict, score_wall
@@ -24,6 +25,7 @@ from ner_core.scores.tokens import TokenReport, token_report
 from pages._ui import loading
 
 CHUNK = 200  # sentences predicted between two looks at the progress bar
+SPANS_A_BIN = 20  # marked names a point of the chart stands for, at least
 KEPT = 3  # evaluations kept for all sessions
 
 
@@ -79,6 +81,12 @@ class Evaluation:
     @cached_property
     def gold_tags(self) -> list[tuple[str, ...]]:
         return [spans_to_tags(p.gold, len(p.tokens)) for p in self.predictions]
+
+    @cached_property
+    def sureness(self) -> list[Bin]:
+        """What the model says of how sure it is, beside how often it is right; [] where too few names are marked."""
+        n_bins = min(N_BINS, sum(len(p.spans) for p in self.predictions) // SPANS_A_BIN)
+        return reliability(*outcomes(self.predictions), n_bins=n_bins) if n_bins > 1 else []
 
     @property
     def padding(self) -> tuple[int, int]:
@@ -138,7 +146,7 @@ def predict_in_chunks(setting: Setting) -> Iterator[float]:
 
     started, sentences, predictions = time.monotonic(), setting.sentences, []
     for start in range(0, len(sentences), CHUNK):
-        predictions += predict(setting.tagger, sentences[start : start + CHUNK], with_confidences=False)
+        predictions += predict(setting.tagger, sentences[start : start + CHUNK])
         yield min(1.0, (start + CHUNK) / len(sentences))
     encoder = setting.tagger.encoder
     kept = _kept()

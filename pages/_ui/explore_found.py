@@ -20,7 +20,7 @@ from typing import Any
 import streamlit as st
 
 from ner_core.records import Corpus, Sentence, Span
-from pages._ui import charts, session, widgets
+from pages._ui import charts, links, session, widgets
 
 PER_PAGE = 5
 LABEL = "label"  # the widget's key and its name in the address
@@ -234,20 +234,26 @@ def choose_label(title: str, labels: Sequence[str]) -> str:
     kept, now = session.recall("label_looked_at"), session.look(LABEL)
     if (now is None and kept in labels) or (now is not None and now not in labels):
         session.put(LABEL, kept if kept in labels else labels[0])  # other sections and other corpora have other labels
-    label = pills_or_list(title, labels, key=LABEL, bind="query-params")
+    label = pills_or_list(title, labels, key=LABEL)
     session.remember("label_looked_at", label)
     return label
 
 
-def pills_or_list(title: str, labels: Sequence[str], *, key: str, empty: str = "", **options) -> str:
+def pills_or_list(title: str, labels: Sequence[str], *, key: str, empty: str = "") -> str:
     """Choose a label by pills, or from a list where there are too many for them; `empty` = how "" is written."""
-    options |= {"key": key, "persist_state": "session"}
-    if len(labels) > MOST_PILLS:
-        return st.selectbox(title, labels, format_func=lambda label: charts.shorten(label, 60) or empty, **options)
-    words = lambda label: widgets.plain(label[:60]) or empty  # noqa: E731 (handed on as it is)
-    return st.pills(title, labels, default=labels[0], required=True, format_func=words, **options)
+    is_list = len(labels) > MOST_PILLS
+
+    def words(label: str) -> str:
+        return (charts.shorten(label, 60) if is_list else widgets.plain(label[:60])) or empty
+
+    options = {"format_func": words, **links.bound(key, title.lower(), labels[0], options=labels, words=words)}
+    if is_list:
+        return st.selectbox(title, labels, **options)
+    return st.pills(title, labels, default=labels[0], required=True, **options)
 
 
 def choose_view(title: str, views: Sequence[str], *, key: str) -> str:
     """One of a few views of a section."""
-    return st.segmented_control(title, views, default=views[0], required=True, key=key, persist_state="session")
+    with links.group("view"):
+        bound = links.bound(key, title.lower(), views[0], options=views)
+        return st.segmented_control(title, views, default=views[0], required=True, **bound)

@@ -6,7 +6,7 @@ import streamlit as st
 
 from ner_core.records import Corpus
 from ner_core.show.highlight import label_colours, label_words
-from pages._ui import charts_explore, explore_found, explore_numbers, widgets
+from pages._ui import charts_explore, explore_found, explore_numbers, links, widgets
 from pages._ui.explore_found import Picker
 
 VIEWS = ("Entities by label", "Tokens by tag", "By genre")
@@ -64,7 +64,7 @@ def show_labels(corpus_id: str, corpus: Corpus, counts: dict) -> None:
 
 def show_tags(corpus_id: str, corpus: Corpus, counts: dict) -> None:
     """Tokens by tag, with and without O."""
-    with_o = st.toggle("Show O as well", key="explore_with_o", persist_state="session")
+    with_o = st.toggle("Show O as well", **links.bound("explore_with_o", "showing O", False))
     shown = {tag: n for tag, n in counts["tags"].items() if with_o or tag != "O"}
     if not shown:
         st.info("Every token is O: switch on “Show O as well” to see it.")

@@ -6,7 +6,7 @@ import streamlit as st
 
 from ner_core.records import Corpus
 from ner_core.show.highlight import label_colours
-from pages._ui import charts, charts_explore, explore_found, explore_numbers, widgets
+from pages._ui import charts, charts_explore, explore_found, explore_numbers, links, widgets
 from pages._ui.explore_found import Picker
 
 VIEWS = ("Leakage", "New names", "Unknown words")
@@ -159,8 +159,7 @@ def show_coverage(corpus_id: str, corpus: Corpus) -> None:
         THRESHOLDS[0],
         THRESHOLDS[-1],
         THRESHOLDS[0],
-        key="explore_threshold",
-        persist_state="session",
+        **links.bound("explore_threshold", "the threshold", THRESHOLDS[0], low=THRESHOLDS[0], high=THRESHOLDS[-1]),
     )
     now, first = found[THRESHOLDS.index(at)], found[0]
     parts = [part for part in ("train", "dev", "test") if corpus.part(part)]

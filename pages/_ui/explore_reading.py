@@ -17,10 +17,11 @@ from ner_core.records import Corpus, Sentence
 from ner_core.show.highlight import label_colours
 from ner_core.tagger.encode import Encoder, encode, is_known, pieces_of, read_sentence
 from ner_core.tagger.recipes import RECIPE_NAMES, RECIPES, recipe
-from pages._ui import explore_numbers, session, widgets
+from pages._ui import explore_numbers, links, session, widgets
 
 MAX_TYPED = 600  # characters of a sentence of one's own
 MOST_CELLS = 400
+CORPUS_S = "From the corpus"
 OWN = "My own words"
 DEFAULT_RECIPE = "gmb-bilstm-softmax"
 
@@ -36,9 +37,8 @@ def show(corpus_id: str, corpus: Corpus) -> None:
         "Recipe",
         RECIPE_NAMES,
         index=RECIPE_NAMES.index(DEFAULT_RECIPE),
-        format_func=lambda name: f"{name}: {recipe(name).title}",
-        key="explore_recipe",
-        persist_state="session",
+        format_func=title,
+        **links.bound("explore_recipe", "the recipe", DEFAULT_RECIPE, options=RECIPE_NAMES, words=title),
     )
     sentence, has_gold = choose_sentence(corpus_id, corpus)
     if sentence is None:
@@ -60,6 +60,11 @@ def show(corpus_id: str, corpus: Corpus) -> None:
     widgets.code_shown("tagger.encode:fit_encoder", "tagger.encode:read_sentence", "tagger.encode:encode")
 
 
+def title(name: str) -> str:
+    """A recipe's name and what it is."""
+    return f"{name}: {recipe(name).title}"
+
+
 # --- the sentence -----------------------------------------------------------------------
 
 
@@ -68,11 +73,10 @@ def choose_sentence(corpus_id: str, corpus: Corpus) -> tuple[Sentence | None, bo
     with st.container(horizontal=True, vertical_alignment="bottom"):
         source = st.segmented_control(
             "Sentence",
-            ["From the corpus", OWN],
-            default="From the corpus",
+            [CORPUS_S, OWN],
+            default=CORPUS_S,
             required=True,
-            key="explore_reading_source",
-            persist_state="session",
+            **links.bound("explore_reading_source", "the sentence", CORPUS_S, options=[CORPUS_S, OWN]),
         )
         if source != OWN and len(corpus.sentences) > 1 and st.button("Another one", key="explore_another"):
             session.remember(f"explore_row_{corpus_id}", random.randrange(len(corpus.sentences)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from ner_core.records import Corpus
-from pages._ui import explore_found, explore_numbers, widgets
+from pages._ui import explore_found, explore_numbers, links, session, widgets
 
 PER_PAGE = 10
 ANY = ""  # no label is empty
@@ -24,14 +24,14 @@ def show(corpus_id: str, corpus: Corpus) -> None:
         ["all", "train", "dev", "test"],
         default="all",
         required=True,
-        key="explore_part",
-        persist_state="session",
+        **links.bound("explore_part", "the part", "all", options=["all", "train", "dev", "test"]),
     )
     label = ANY
     if corpus.labels:
-        label = explore_found.pills_or_list(
-            "With an entity of", [ANY, *corpus.labels], key=f"explore_label_{corpus_id}", empty="any label"
-        )
+        labels = [ANY, *corpus.labels]
+        if session.look("explore_label", ANY) not in labels:  # another corpus has other labels
+            session.put("explore_label", ANY)
+        label = explore_found.pills_or_list("With an entity of", labels, key="explore_label", empty="any label")
     rows = explore_numbers.found_rows(corpus_id, corpus, part, query, label or None)
     if rows:
         key = f"explore_sentences_{corpus_id}_{part}_{label}_{query}"

@@ -10,6 +10,9 @@ has not been declared in this process, declares it and starts the run again, whi
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import streamlit as st
 
 from pages._ui import session
@@ -32,13 +35,17 @@ _is_declared = False
 def show() -> st.Page:
     """Declare the pages, draw the navigation on top and return the page asked for."""
     global _is_declared
-    page = st.navigation([_page(name) for name in TITLES], position="top")
+    from pages._ui import links  # late: links lead to these pages
+
+    position = "hidden" if "pages" in links.hidden() else "top"
+    page = st.navigation([_page(name) for name in TITLES], position=position)
     _is_declared = True
     return page
 
 
 def guard() -> None:
-    """Start again through `app.py` if this process has not declared its pages yet."""
+    """Start again through `app.py` if this process has not declared its pages yet; remember which page is drawn."""
+    session.remember("page", Path(sys._getframe(1).f_globals.get("__file__", "")).stem or None)  # the page that asks
     if not _is_declared:
         show()
         st.rerun()

@@ -7,7 +7,6 @@ and offers Stop and the like where `person.may_manage(run)`. `person.where_it_go
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import streamlit as st
@@ -239,7 +238,8 @@ def watcher_buttons(run: Run) -> None:
         key=f"leave_{run.id}",
         on_click=_leave,
         args=(run.id,),
-        help="It belongs to somebody else and goes on without you. Stop belongs to who started it, and to the teacher.",
+        help="It belongs to somebody else and goes on without you. Stop, pause and the learning rate belong to who started "
+        "it, and to the teacher; to change something, copy the settings.",
     )
 
 
@@ -247,35 +247,6 @@ def _leave(run_id: str) -> None:
     people.leave(session.owner(), run_id)
     if session.run_id() == run_id:
         session.choose_run(None)
-
-
-def show_own_probes(run: Run, labels: Sequence[str]) -> bool:
-    """The watcher's own sentences in place of the owner's, as the best epoch so far tags them; False: there are none."""
-    own = people.read_person(session.owner()).watched.get(run.id)
-    if run.config.owner == session.owner() or own is None or own == run.config.probes:
-        return False
-    st.markdown("**Your sentences**, as the best epoch so far tags them")
-    with st.container(border=True, height=300):
-        tagger = _tagger_of(run)
-        if tagger is None:
-            st.caption("They are tagged for the first time when the first epoch is done.")
-        for text in own:
-            if tagger is None:
-                st.text(text)
-                continue
-            from ner_core.tagger.predict import predict
-
-            widgets.entity_html(predict(tagger, [text])[0], labels=labels)
-    return True
-
-
-def _tagger_of(run: Run):
-    if run.best is None:
-        return None
-    try:
-        return loading.tagger(loading.Model(f"run:{run.id}", run.name, "", run.best, False))
-    except loading.NotThere:  # it is being replaced by a better one at this moment
-        return None
 
 
 # --- the queue ----------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from ner_core.records import InputError
+from ner_core.records import Corpus, InputError
 from ner_core.training import jobs
 from ner_core.training.runs import Run, RunConfig
 from pages._ui import loading, navigation, person, session, train_form, widgets
@@ -17,9 +17,16 @@ from pages._ui import loading, navigation, person, session, train_form, widgets
 
 def buttons(run: Run, *, key: str) -> None:
     """ "Run again" and "Copy settings"."""
-    help_again = "The same corpus, recipe, settings and seed: on this machine it ends with the same model."
+    help_again = (
+        "The same corpus (it is compared), recipe, settings and seed: on this machine it ends with the same model."
+    )
     if st.button("Run again", key=f"again_{key}_{run.id}", help=help_again) and start_again(run):
         navigation.go("train")
+    copy_button(run, key=key)
+
+
+def copy_button(run: Run, *, key: str) -> None:
+    """ "Copy settings": how somebody who only watches changes something."""
     help_copy = "Opens Train with these settings, to change them. They stand in its address."
     if st.button("Copy settings", key=f"copy_{key}_{run.id}", help=help_copy):
         query = copy_settings(run)
@@ -32,10 +39,36 @@ def _asked(run: Run) -> RunConfig:
     return run.config if person.may_manage(run) else replace(run.config, probes=())
 
 
+def changed_parts(run: Run, corpus: Corpus) -> list[str]:
+    """The parts of the corpus in which other sentences stand now than the run learned from; none where nothing tells.
+
+    What it learned from stands on the card of its best tagger, which a run has once an epoch is finished.
+    """
+    from ner_core.data.corpus import fingerprints
+    from ner_core.tagger.recipes import deal, recipe
+
+    if run.best is None:
+        return []
+    try:
+        card = loading.tagger(loading.Model(f"run:{run.id}", run.name, "", run.best, False)).card
+    except loading.NotThere:  # damaged: the run can be repeated all the same
+        return []
+    now = fingerprints(deal(corpus, recipe(run.config.recipe, published=run.config.is_published)))
+    return [part for part, then in (card.get("fingerprints") or {}).items() if now.get(part) != then]
+
+
 def start_again(run: Run) -> bool:
     """Start the training that this run was; tell in a sentence why it cannot be, where it cannot."""
     try:
-        loading.corpus(run.config.corpus)
+        with st.spinner("Comparing the corpus with that of the run"):
+            changed = changed_parts(run, loading.corpus(run.config.corpus))
+        if changed:
+            widgets.error_sentence(
+                f"The corpus {run.config.corpus_name} has changed since this run: its {' and its '.join(changed)} part "
+                f"hold{'s' if len(changed) == 1 else ''} other sentences or tags now, so it cannot be repeated exactly. "
+                "Copy its settings to train on the corpus as it is now."
+            )
+            return False
         session.choose_run(jobs.start_run(person.signed(_asked(run))))
     except loading.NotThere:
         widgets.error_sentence(
@@ -43,7 +76,7 @@ def start_again(run: Run) -> bool:
             "repeated. Upload the same file, then run it again; or copy its settings and train on another corpus."
         )
         return False
-    except jobs.JobError as problem:
+    except (jobs.JobError, InputError) as problem:
         widgets.error_sentence(problem)
         return False
     except OSError as problem:

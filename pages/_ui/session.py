@@ -13,10 +13,12 @@ does: only a link the person has copied holds one (`?text=`), and the first chan
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 from ner_core.training.classroom import is_class, is_proof
 from ner_core.training.people import Person, is_key, new_key, owner_of, read_person
@@ -24,7 +26,7 @@ from ner_core.training.people import Person, is_key, new_key, owner_of, read_per
 COOKIE = "ner_lab_me"  # holds the person's key in their browser
 DEFAULT_CORPUS = "newsroom"
 DEFAULT_TEXT = "Ada Lovelace lives in London."
-_IN_URL = ("corpus", "model", "run")
+_IN_URL = ("corpus", "model", "run", "hide")
 MAX_LINK = 6_000  # characters of text; longer addresses are cut by browsers and mail programs
 
 
@@ -230,6 +232,81 @@ def recall(name: str, default=None):
 def remember(name: str, value) -> None:
     """Keep `value` under `name` until the session ends (also as `on_click=`)."""
     st.session_state[f"kept_{name}"] = value
+
+
+# --- what the address asks for (see `links`) --------------------------------------------------
+
+
+def page() -> str | None:
+    """The page that is drawn: its file's name; None outside the app (a test of one part)."""
+    return recall("page")
+
+
+def query() -> dict[str, str]:
+    """What stands in the address now."""
+    return st.query_params.to_dict()
+
+
+def asked(name: str) -> str | None:
+    """What the address asks for under `name`."""
+    return st.query_params.get(name)
+
+
+def forget_asked(name: str) -> None:
+    """Take `name` out of the address; what a widget drawn before holds there, that widget takes out itself."""
+    with contextlib.suppress(StreamlitAPIException, KeyError):
+        del st.query_params[name]
+
+
+def hide() -> str:
+    """The `?hide=` of the link that opened this screen; it stays on all pages until it is taken away."""
+    return st.query_params.get("hide") or st.session_state.get("chosen_hide") or ""
+
+
+def set_hide(names: str) -> None:
+    """Hide these groups of controls from now on (also as `on_click=`)."""
+    _choose("hide", names or None)
+
+
+def begin_telling(slot) -> None:
+    """Put what a link asked for in vain into `slot`, as long as the person stays on the page."""
+    st.session_state["link_slot"] = slot.empty()
+    if recall("link_page") != page():
+        remember("link_problems", {})
+        remember("link_page", page())
+    _tell()
+
+
+def tell_link(name: str, words: str) -> None:
+    """Say that a link asks for something that cannot be."""
+    remember("link_problems", (recall("link_problems") or {}) | {name: words})
+    _tell()
+
+
+def _tell() -> None:
+    problems = recall("link_problems")
+    if problems and "link_slot" in st.session_state:
+        said = f"This link asks for what cannot be: {'; '.join(problems.values())}. The usual value is used."
+        st.session_state["link_slot"].info(said)
+
+
+def open_screen(page: str, settings: dict[str, str]) -> None:
+    """Give every widget of `page` the value of these settings, or its default, when it is drawn next."""
+    remember("screen", {"page": page, "settings": settings, "given": set()})
+    choose_corpus(settings.get("corpus", DEFAULT_CORPUS))
+    choose_model(settings.get("model"))
+    choose_run(settings.get("run"))
+    if "text" in settings:
+        set_text(settings["text"])
+
+
+def take_screen(name: str) -> tuple[str | None] | None:
+    """What the opened screen has for this setting, once: (None,) = its default; None = nothing to be done."""
+    screen = recall("screen")
+    if screen is None or screen["page"] != page() or name in screen["given"]:
+        return None
+    screen["given"].add(name)
+    return (screen["settings"].get(name),)
 
 
 # --- widgets' own values, by their keys --------------------------------------------------

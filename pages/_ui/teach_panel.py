@@ -12,7 +12,7 @@ import streamlit as st
 from ner_core.training import classroom, people
 from ner_core.training.runs import Run, list_runs
 from ner_core.training.worker import n_places
-from pages._ui import loading, person, session, train_live, widgets
+from pages._ui import links, loading, person, session, train_live, widgets
 from pages._ui.widgets import duration, number, plain
 
 EVERY_SECONDS = 2.0
@@ -175,6 +175,33 @@ def _ask_limit(label: str, name: str, present: float | None, without: str = "no 
         session.put(key, None if present is None else int(present))
     least, most = (int(bound) for bound in classroom.BOUNDS[name])
     return st.number_input(label, least, most, None, step=1, placeholder=without, key=key, width=190)
+
+
+# --- one screen for all ---------------------------------------------------------------------------
+
+
+def show_pin() -> None:
+    """The screen that everybody's app opens with, from a link."""
+    st.subheader("Pinned screen", anchor=False)
+    if screen := links.pinned():
+        st.markdown(f"Everybody's app opens with **{plain(links.address_of(screen) or 'Home')}**.")
+        st.button("Unpin", key="pin_none", on_click=_set, args=("pinned", ""))
+    with st.form("pin_form"):
+        link = st.text_input(
+            "A link",
+            key="pin_link",
+            max_chars=links.MAX_PINNED,
+            help="Set up a screen, press “Link” on it, choose what is hidden, and copy the link here.",
+        )
+        if st.form_submit_button("Pin this screen for the class", key="pin_set"):
+            try:
+                links.pin(link)
+            except (links.LinkError, classroom.ClassError) as problem:
+                widgets.error_sentence(problem)
+            except OSError as problem:
+                widgets.error_sentence(widgets.cannot_write("The screen cannot be pinned", problem))
+            else:
+                st.rerun()
 
 
 # --- the end of a class -----------------------------------------------------------------------------

@@ -24,9 +24,10 @@ from ner_core.tagger.recipes import (
     suited,
 )
 from ner_core.training.runs import RunConfig
-from pages._ui import person, session, widgets
+from pages._ui import links, person, session, widgets
 
 MAX_PROBES = 5
+MAX_SEED = 2**31 - 1
 FORMS = {False: "As mended", True: "As published"}
 PROBES = ("Ada Lovelace lives in London.", "On Monday the French president met Angela Merkel at the United Nations.")
 
@@ -36,22 +37,26 @@ PROBES = ("Ada Lovelace lives in London.", "On Monday the French president met A
 
 def choose_recipe() -> Recipe:
     """The recipe and, for a tutorial's, its form."""
-    name = st.selectbox(
-        "Recipe", RECIPE_NAMES, format_func=_title, key="train_recipe", persist_state="session", bind="query-params"
-    )
+    first = RECIPE_NAMES[0]
+    with links.group("recipe"):
+        name = st.selectbox(
+            "Recipe",
+            RECIPE_NAMES,
+            format_func=_title,
+            **links.bound("train_recipe", "the recipe", first, options=RECIPE_NAMES, words=_title),
+        )
     if (name, True) not in RECIPES:
         return recipe(name)
-    is_published = st.segmented_control(
-        "Form",
-        list(FORMS),
-        format_func=FORMS.get,
-        default=False,
-        required=True,
-        key="train_form",
-        persist_state="session",
-        bind="query-params",
-        help="As published: what the tutorial wrote, mistakes included. As mended: the same network, mistakes repaired.",
-    )
+    with links.group("form"):
+        is_published = st.segmented_control(
+            "Form",
+            list(FORMS),
+            format_func=FORMS.get,
+            default=False,
+            required=True,
+            help="As published: what the tutorial wrote, mistakes included. As mended: the same network, mistakes repaired.",
+            **links.bound("train_form", "the form", False, options=list(FORMS), words=FORMS.get),
+        )
     return recipe(name, published=bool(is_published))
 
 
@@ -116,44 +121,52 @@ class Settings:
     seed: int
     seconds: float | None
     probes: tuple[str, ...]
+    has_board: bool = False
 
 
 def choose_settings(chosen: Recipe, corpus: Corpus) -> Settings:
     """Epochs, seed and time limit in sight; the other hyperparameters folded; the sentences to watch."""
     present, proposed = settings_of(chosen), settings_of(suited(chosen, corpus))
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        values = {"epochs": _ask(chosen, "epochs", present["epochs"], proposed["epochs"])}
-        seed = st.number_input(
-            "Seed",
-            0,
-            2**31 - 1,
-            1,
-            key="train_seed",
-            persist_state="session",
-            bind="query-params",
-            width=150,
-            help="The same seed on the same machine repeats the run. Try others to see how much is chance.",
+        with links.group("epochs"):
+            values = {"epochs": _ask(chosen, "epochs", present["epochs"], proposed["epochs"])}
+        with links.group("seed"):
+            seed = st.number_input(
+                "Seed",
+                0,
+                MAX_SEED,
+                1,
+                width=150,
+                help="The same seed on the same machine repeats the run. Try others to see how much is chance.",
+                **links.bound("train_seed", "the seed", 1, low=0, high=MAX_SEED),
+            )
+        with links.group("limit"):
+            minutes = st.number_input(
+                "Time limit in minutes",
+                0.1,
+                600.0,
+                None,
+                step=1.0,
+                format="%.1f",
+                placeholder="none",
+                width=190,
+                help="Training ends then, and the best epoch so far is kept. Empty: epochs alone decide.",
+                **links.bound("train_minutes", "the time limit in minutes", None, low=0.1, high=600.0),
+            )
+    with links.group("advanced"), st.expander("More settings (few need them)"):
+        with st.container(horizontal=True):
+            for name, value in present.items():
+                if name != "epochs":
+                    values[name] = _ask(chosen, name, value, proposed[name])
+        has_board = st.toggle(
+            "Write the curves for TensorBoard too",
+            help="Beside the run, in its folder, for those who use TensorBoard. The training is the same.",
+            **links.bound("train_tensorboard", "the curves for TensorBoard", False),
         )
-        minutes = st.number_input(
-            "Time limit in minutes",
-            0.1,
-            600.0,
-            None,
-            step=1.0,
-            format="%.1f",
-            placeholder="none",
-            key="train_minutes",
-            persist_state="session",
-            bind="query-params",
-            width=190,
-            help="Training ends then, and the best epoch so far is kept. Empty: epochs alone decide.",
-        )
-    with st.expander("More settings (few need them)"), st.container(horizontal=True):
-        for name, value in present.items():
-            if name != "epochs":
-                values[name] = _ask(chosen, name, value, proposed[name])
     changed = {name: value for name, value in values.items() if value != present[name]}
-    return Settings(resize(chosen, **changed), changed, int(seed), minutes and minutes * 60, _ask_probes(chosen))
+    with links.group("probes"):
+        probes = _ask_probes(chosen)
+    return Settings(resize(chosen, **changed), changed, int(seed), minutes and minutes * 60, probes, bool(has_board))
 
 
 def address_of(config: RunConfig, corpus: Corpus) -> dict[str, str]:
@@ -166,6 +179,8 @@ def address_of(config: RunConfig, corpus: Corpus) -> dict[str, str]:
     training = config.training or chosen.training
     minutes = f"{max(0.1, training.seconds / 60):g}" if training.seconds else ""  # "" empties the box
     asked = {"train_recipe": _title(chosen.name), "train_seed": str(training.seed), "train_minutes": minutes}
+    if config.tensorboard:
+        asked["train_tensorboard"] = "true"
     if (chosen.name, True) in RECIPES:
         asked["train_form"] = FORMS[chosen.is_published]
     for name, own in present.items():
@@ -197,12 +212,10 @@ def _ask(chosen: Recipe, name: str, present: float, proposed: float) -> float:
         kind(low),
         kind(high),
         kind(proposed),
-        key=_key(chosen, name, proposed),
-        persist_state="session",
-        bind="query-params",
         width=190,
         help=f"{bound.help} From {low:g} to {high:g}; this recipe has {present:g}.{more}",
         **({} if bound.is_whole else digits),
+        **links.bound(_key(chosen, name, proposed), bound.words, kind(proposed), low=kind(low), high=kind(high)),
     )
 
 
@@ -236,6 +249,7 @@ def run_config(settings: Settings, corpus: Corpus, corpus_id: str) -> RunConfig:
         hyperparameters=settings.changed,
         training=replace(settings.recipe.training, seed=settings.seed, seconds=settings.seconds),
         probes=settings.probes,
+        tensorboard=settings.has_board,
     )
 
 

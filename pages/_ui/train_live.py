@@ -1,14 +1,21 @@
 """One run as it is now: what it does, its curves, its probe sentences, and what comes after it.
 
-Use: `train_live.show(run)`. While the run is active this is a fragment that draws itself twice a second,
-reading only what is new; the record stays in the session, so that a change of page costs nothing.
+Use: `train_live.show(run)`. While the run is active this is a fragment that draws itself again and again, reading only
+what is new; the record stays in the session, so that a change of page costs nothing. The more people watch, on
+whatever run, the less often each is shown something new, so that a class does not keep the server from its work.
 """
 
 from __future__ import annotations
 
+import math
+import secrets
+import time
+from collections.abc import Callable
+
 import streamlit as st
 
-from ner_core.records import Prediction, Report, Span, Token
+from ner_core.records import Report
+from ner_core.tagger import recipes
 from ner_core.training import jobs
 from ner_core.training.runs import (
     ACTIVE_STATES,
@@ -16,21 +23,31 @@ from ner_core.training.runs import (
     Run,
     RunError,
     delete_run,
+    is_told_to_pause,
     keep_model,
+    memory_mb,
     read_run,
+    wanted_rate,
 )
-from pages._ui import charts_train, loading, navigation, person, session, widgets
+from pages._ui import charts_train, links, loading, navigation, person, run_again, session, train_probes, widgets
 from pages._ui.train_record import RunRecord
 from pages._ui.widgets import duration, number, percent, plain
 
-EVERY_SECONDS = 0.5
-FIRST_SECONDS = 0.2  # until the first step, which people wait for
+EVERY_SECONDS = ((4, 0.4), (12, 1.0))  # so many watch at most -> how often it is drawn
+SLOWEST_SECONDS = 2.0  # where more watch
+FIRST_SECONDS = 0.2  # until the first step, which people wait for, where few do
+GONE_SECONDS = 6.0  # who was not drawn anything for so long watches no more
+
+F1_VIEWS = ("F1", "Precision, recall", "By label")
+
+_watching: dict[str, float] = {}  # a session's token -> when it was last drawn something; of the whole server
 
 # state -> what it means, for a person
 STATES = {
     "waiting": "Waiting for its turn",
     "starting": "Starting",
     "running": "Training",
+    "paused": "Paused",
     "stopping": "Stopping",
     "stalled": "No sign of life",
     "finished": "Finished",
@@ -58,10 +75,29 @@ def show(run: Run) -> None:
     """Draw the run; again and again while it is active."""
     st.subheader(plain(run.name), anchor=False)
     st.caption(plain(in_words(run)))
-    is_live = run.is_active
-    is_early = is_live and not record_of(run).step
-    every = FIRST_SECONDS if is_early else EVERY_SECONDS
-    st.fragment(_draw, run_every=every if is_live else None)(run.id, is_live=is_live, is_early=is_early)
+    every = _every_seconds(record_of(run)) if run.is_active else None
+    st.fragment(_draw, run_every=every)(run.id, every)
+
+
+def _every_seconds(record: RunRecord) -> float:
+    """How often this session is to be drawn something new."""
+    n = _count_watchers()
+    every = next((seconds for most, seconds in EVERY_SECONDS if n <= most), SLOWEST_SECONDS)
+    return FIRST_SECONDS if not record.step and every == EVERY_SECONDS[0][1] else every
+
+
+def _count_watchers() -> int:
+    """How many sessions watch a training on this server, this one included."""
+    token = session.recall("watcher")
+    if token is None:
+        token = secrets.token_hex(8)
+        session.remember("watcher", token)
+    now = time.monotonic()
+    _watching[token] = now
+    for other, seen in list(_watching.items()):
+        if now - seen > GONE_SECONDS:
+            _watching.pop(other, None)
+    return len(_watching)
 
 
 def in_words(run: Run) -> str:
@@ -75,7 +111,7 @@ def in_words(run: Run) -> str:
     return ", ".join(parts)
 
 
-def _draw(run_id: str, *, is_live: bool, is_early: bool) -> None:
+def _draw(run_id: str, every: float | None) -> None:
     try:
         run = read_run(run_id)
     except RunError as problem:  # deleted on another screen
@@ -83,27 +119,30 @@ def _draw(run_id: str, *, is_live: bool, is_early: bool) -> None:
         return
     state = run.state
     record = record_of(run)
-    if is_live and state not in ACTIVE_STATES:
+    if every and state not in ACTIVE_STATES:
         st.rerun()  # the whole page once more, without the timer
     _show_state(run, record, state)
     if state not in ACTIVE_STATES:
         show_result(run, record, state)
-    _show_curves(run, record)
-    if is_early and record.step:
-        st.rerun()  # the first point stands: look less often from now on
+    show_curves(run, record)
+    if every and _every_seconds(record) != every:
+        st.rerun()  # the first point stands, or others have come or gone: look less or more often from now on
 
 
 # --- what it does now ---------------------------------------------------------------------
 
 
 def _show_state(run: Run, record: RunRecord, state: str) -> None:
-    """A line of words, the progress, and Stop."""
+    """A line of words, the progress, and what can be told to the run."""
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container(width="stretch", gap="xsmall"):
             st.progress(record.progress, text=plain(_line(run, record, state)))
         if not person.may_manage(run):
             person.watcher_buttons(run)
+            run_again.copy_button(run, key="live")
         elif state in ACTIVE_STATES:
+            if state in ("running", "paused"):
+                _tell_buttons(run, record)
             st.button(
                 "Stop",
                 key="train_stop",
@@ -114,8 +153,64 @@ def _show_state(run: Run, record: RunRecord, state: str) -> None:
             )
         elif state in RESUMABLE_STATES:
             resume_button(run, key="train_resume")
+    if state in ("running", "paused", "stopping"):
+        st.caption(plain(_facts(run, record)), help=FACTS_HELP)
     if record.resumed and state in ACTIVE_STATES:
         st.caption(plain(record.resumed.message))
+
+
+def _tell_buttons(run: Run, record: RunRecord) -> None:
+    """Pause or continue, and the learning rate."""
+    is_paused = is_told_to_pause(run.folder)
+    st.button(
+        "Continue training" if is_paused else "Pause training",
+        key="train_continue" if is_paused else "train_pause",
+        on_click=tell,
+        args=(run.id, jobs.continue_run if is_paused else jobs.pause_run),
+        help="It goes on where it stands." if is_paused else _PAUSE_HELP,
+    )
+    if not record.started:
+        return
+    with st.popover("Learning rate", key="train_rate_box"):
+        least, most = (recipes.BOUNDS["learning_rate"].low, recipes.BOUNDS["learning_rate"].high)
+        key = f"train_rate_{run.id}"
+        first = min(max(record.started.config.learning_rate, least), most)
+        st.number_input(
+            "From the next step on",
+            *(least, most, first),
+            step=0.001,
+            format="%.5f",
+            key=key,
+            persist_state="session",
+            help=f"How far each step goes. The run began at {record.started.config.learning_rate:g}.",
+        )
+        st.button("Change it", type="primary", key="train_rate_set", on_click=set_rate, args=(run.id, key))
+        falls = record.started.config.final_rate
+        st.caption(
+            "From there it falls in proportion, as it would have. " * (falls != 1)
+            + "The change stands in the run's log; “Run again” begins without it."
+        )
+
+
+_PAUSE_HELP = "Waits after the current step and keeps its place. Paused time is no training time."
+FACTS_HELP = (
+    "The learning rate says how far a step goes; the gradient norm, how steep the loss was there (the mean of the last ten "
+    "steps, before long ones are shortened). Memory is what the process that trains holds now."
+)
+
+
+def _facts(run: Run, record: RunRecord) -> str:
+    """Speed of learning, steepness, memory: small numbers for those who look for them."""
+    rate, steep, memory = record.learning_rate, record.gradient_norm(), memory_mb(run.folder)
+    wanted = wanted_rate(run.folder)
+    soon = f", {wanted:.3g} from the next step on" if wanted is not None else ""
+    return " · ".join(
+        [
+            f"learning rate {f'{rate:.3g}' if rate is not None else '–'}{soon}",
+            f"gradient norm {f'{steep:.3g}' if steep is not None else '–'}",
+            f"memory {f'{number(memory)} MB' if memory else '–'}",
+        ]
+    )
 
 
 def _line(run: Run, record: RunRecord, state: str) -> str:
@@ -124,7 +219,7 @@ def _line(run: Run, record: RunRecord, state: str) -> str:
         return person.waiting_in_words(run.id)
     if not record.started and state in ("starting", "running"):
         return "Starting TensorFlow, about 5 s"
-    if not record.step and state in ("starting", "running"):
+    if not record.step and state in ("starting", "running", "paused"):
         return "Building the network and taking the first step, a few seconds"
     if state == "stopping":
         return "Stopping after the current step; the best epoch so far is kept"
@@ -138,6 +233,10 @@ def _line(run: Run, record: RunRecord, state: str) -> str:
     if state not in ACTIVE_STATES:
         return ", ".join(filter(None, [STATES[state], epochs, steps, duration(record.seconds)]))
     parts = [epochs[:1].upper() + epochs[1:], steps, f"{duration(record.seconds)} so far"]
+    if state == "paused":
+        return " · ".join(["Paused", *parts])
+    if is_told_to_pause(run.folder):
+        return " · ".join(["Pausing after the current step", *parts])
     left, speed = record.seconds_left(), record.tokens_a_second()
     parts += [f"about {duration(left)} left"] if left is not None else []
     parts += [f"{number(speed)} tokens/s"] if speed else []
@@ -147,8 +246,8 @@ def _line(run: Run, record: RunRecord, state: str) -> str:
 # --- curves and probes ------------------------------------------------------------------------
 
 
-def _show_curves(run: Run, record: RunRecord) -> None:
-    """Loss and F1, then accuracy and the probe sentences; one column on a telephone."""
+def show_curves(run: Run, record: RunRecord) -> None:
+    """Loss and F1, the sentences and five claims, the numbers; one column on a telephone."""
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**Loss**: how surprised it is by the right tags")
@@ -158,55 +257,46 @@ def _show_curves(run: Run, record: RunRecord) -> None:
             n_names = record.epochs[-1].dev.overall.n_gold if record.epochs else 0
             on_names = f" on {number(n_names)} names of dev" if n_names else ": names exactly right"
             st.markdown(f"**Entity F1**{on_names}", width="stretch")
-            both = st.toggle("Precision, recall", key="train_both", persist_state="session")
-        charts_train.entity_f1(record, with_both=both)
+            view = st.segmented_control(
+                "On the chart",
+                F1_VIEWS,
+                default=F1_VIEWS[0],
+                required=True,
+                label_visibility="collapsed",
+                **links.bound("train_curve", "the curve", F1_VIEWS[0], options=F1_VIEWS),
+            )
+        if view == F1_VIEWS[2]:
+            charts_train.f1_by_label(record)
+        else:
+            charts_train.entity_f1(record, with_both=view == F1_VIEWS[1])
     left, right = st.columns(2, gap="medium")
     with left:
-        st.markdown("**Accuracy**: tags right, where most tags are O")
-        charts_train.accuracy(record, is_published=run.config.is_published)
+        train_probes.show(run, record)
     with right:
-        _show_probes(run, record)
+        _show_wall(record)
     st.caption(charts_train.HOW_TO_ZOOM)
+    charts_train.numbers(record)
 
 
-def _show_probes(run: Run, record: RunRecord) -> None:
-    """The sentences to watch, as the last epoch tags them."""
-    if person.show_own_probes(run, _labels(record)) or not run.config.probes:
-        return
-    if record.probes is None:
-        st.markdown("**Your sentences**, after each epoch")
-        with st.container(border=True, height=charts_train.HEIGHT):
-            st.caption("They are tagged for the first time when the first epoch is done.")
-            for text in run.config.probes:
-                st.text(text)
-        return
-    st.markdown(f"**Your sentences** after epoch {record.probes.epoch}")
-    labels = _labels(record)
-    with st.container(border=True, height=charts_train.HEIGHT):
-        for probe in record.probes.probes:
-            widgets.entity_html(to_prediction(probe), labels=labels)
-    if labels:
-        widgets.legend(labels)
-
-
-def _labels(record: RunRecord) -> tuple[str, ...]:
-    """The labels of dev, GMB's first and in their order."""
-    from ner_core.records import GMB_LABELS
-
-    found = record.floors.most_frequent_tag.by_label if record.floors else {}
-    return (*(label for label in GMB_LABELS if label in found), *(label for label in found if label not in GMB_LABELS))
-
-
-def to_prediction(probe: dict) -> Prediction:
-    """Rebuild what `training.train.probe_as_dict` wrote into the log.
-
-    >>> to_prediction({"text": "In Rome", "words": ["In", "Rome"], "starts": [0, 3], "spans": [[1, 2, "geo"]],
-    ...                "confidences": [0.9]}).entities[0]["text"]
-    'Rome'
-    """
-    words, spans = probe["words"], tuple(Span(*span) for span in probe["spans"])
-    tokens = tuple(Token(word, start, start + len(word)) for word, start in zip(words, probe["starts"], strict=True))
-    return Prediction(probe["text"], tokens, ("O",) * len(tokens), spans, tuple(probe["confidences"]))
+def _show_wall(record: RunRecord) -> None:
+    """Five numbers for one model, and their curves."""
+    st.markdown(
+        "**One model, five claims**: most words are O, so the first ones are high at once; only the last counts whole names."
+    )
+    charts_train.score_wall(record)
+    with st.container(horizontal=True):
+        for claim in charts_train.CLAIMS:
+            value = claim.of(record.epochs[-1]) if record.epochs else math.nan
+            floor = f"{percent(claim.floor(record.floors.all_o))} by saying O" if record.floors else None
+            st.metric(
+                claim.name[:1].upper() + claim.name[1:],
+                percent(value) if math.isfinite(value) else "–",
+                floor,
+                delta_color="off",
+                delta_arrow="off",
+                help=claim.words,
+                width=156,
+            )
 
 
 # --- when it is over -----------------------------------------------------------------------------
@@ -222,6 +312,9 @@ def show_result(run: Run, record: RunRecord, state: str) -> None:
         st.error(plain(message))
     elif message:
         st.caption(plain(message))
+    if record.rates:
+        changes = ", ".join(f"{told.value:.3g} after step {number(told.step)}" for told in record.rates)
+        st.caption(plain(f"The learning rate was changed: {changes}. “Run again” begins without it."))
     if run.best is None:
         st.markdown("There is no model to use from this run. Change the settings and start again.")
         return
@@ -314,6 +407,26 @@ def stop(run_id: str) -> None:
         session.remember("runs_problem", str(problem))
     except OSError as problem:
         session.remember("runs_problem", widgets.cannot_write("The run cannot be told to stop", problem))
+
+
+def tell(run_id: str, how: Callable[[str], None]) -> None:
+    """The callback of Pause and Continue."""
+    _tell(run_id, how)
+
+
+def set_rate(run_id: str, key: str) -> None:
+    """The callback of the learning rate."""
+    _tell(run_id, lambda run_id: jobs.set_learning_rate(run_id, session.look(key)))
+
+
+def _tell(run_id: str, how: Callable[[str], None]) -> None:
+    try:
+        person.check_manages(run_id)
+        how(run_id)
+    except (RunError, jobs.JobError) as problem:
+        session.remember("runs_problem", str(problem))
+    except OSError as problem:
+        session.remember("runs_problem", widgets.cannot_write("The run cannot be told", problem))
 
 
 def resume_button(run: Run, *, key: str) -> None:

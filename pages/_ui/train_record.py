@@ -26,6 +26,7 @@ from ner_core.records import (
     RunEnded,
     RunResumed,
     RunStarted,
+    RunTold,
     StepDone,
     TrainConfig,  # noqa: F401 (doctest)
 )
@@ -48,7 +49,9 @@ class RunRecord:
     probes: ProbesTagged | None = None
     resumed: RunResumed | None = None
     ended: RunEnded | None = None
+    rates: list[RunTold] = field(default_factory=list)
     epochs: list[EpochDone] = field(default_factory=list)
+    tagged: list[ProbesTagged] = field(default_factory=list)
     steps: list[int] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
     smoothed: list[float] = field(default_factory=list)
@@ -72,12 +75,15 @@ class RunRecord:
                 self.epochs.append(event)
             case RunStarted():
                 self.started = event
+            case RunTold():
+                self.rates += [event] * (event.what == "rate")
             case RunResumed():
                 self._go_back(event)
             case FloorsMeasured():
                 self.floors = event
             case ProbesTagged():
                 self.probes = event
+                self.tagged.append(event)
             case RunEnded():
                 self.ended = event
 
@@ -97,6 +103,8 @@ class RunRecord:
         """Forget what is done again: later steps and epochs, and the end."""
         self.resumed, self.ended = resumed, None
         self.epochs = [done for done in self.epochs if done.epoch <= resumed.epoch]
+        self.tagged = [told for told in self.tagged if told.epoch <= resumed.epoch]
+        self.rates = [told for told in self.rates if told.step <= resumed.step]
         self.recent.clear()  # the speed is told anew
         if self.probes and self.probes.epoch > resumed.epoch:
             self.probes = None
@@ -149,6 +157,17 @@ class RunRecord:
         mean = sum(event.n_tokens for event in self.recent) / len(self.recent)
         seconds = last.seconds - first.seconds
         return mean * (last.step - first.step) / seconds if seconds > 0 else None
+
+    @property
+    def learning_rate(self) -> float | None:
+        """At which the last step was taken; None where that is not told."""
+        rate = self.recent[-1].learning_rate if self.recent else math.nan
+        return rate if math.isfinite(rate) else None
+
+    def gradient_norm(self) -> float | None:
+        """The mean length of the last gradients, which waver from step to step; None where they are not told."""
+        found = [event.gradient_norm for event in list(self.recent)[-10:] if math.isfinite(event.gradient_norm)]
+        return sum(found) / len(found) if found else None
 
     # --- what came of it
 

@@ -26,7 +26,7 @@ import streamlit as st
 
 from ner_core.records import Corpus, Counts, Prediction, Sentence, Span, Tagger, percent
 from ner_core.scores.report import explain_f1, explain_precision, explain_recall
-from pages._ui import loading, navigation, session
+from pages._ui import links, loading, navigation, session
 
 _ROOT = Path(__file__).parents[2]
 
@@ -54,6 +54,7 @@ def page_header(title: str, sentence: str) -> None:
     row.title(title, anchor=False, width="stretch")
     st.markdown(sentence)
     person.enter(row, is_open=title == navigation.TITLES["teach"])
+    links.arrive(row)
 
 
 def empty_state(
@@ -117,6 +118,14 @@ def duration(seconds: float) -> str:
     if not minutes:
         return f"{rest} s"
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def parts_in_words(corpus: Corpus) -> str:
+    """
+    >>> parts_in_words(Corpus("c", (1, 2), (), (3,), ()))
+    'test 1, dev 0, train 2 sentences'
+    """
+    return f"{', '.join(f'{part} {number(len(corpus.part(part)))}' for part in ('test', 'dev', 'train'))} sentences"
 
 
 # name -> title, what it means in words
@@ -188,7 +197,9 @@ def corpus_chip() -> Corpus:
         corpus = loading.corpus(session.DEFAULT_CORPUS)
     n = len(corpus.sentences)
     label = f"Corpus: {plain(loading.corpus_name(corpus))} · {number(n)} sentence{'' if n == 1 else 's'}"
-    if st.button(label, key="corpus_chip", help="Change the corpus or upload one"):
+    with links.group("corpus"):
+        is_pressed = st.button(label, key="corpus_chip", help="Change the corpus or upload one")
+    if is_pressed:
         _corpus_dialog()
     return corpus
 
@@ -218,7 +229,9 @@ def model_chip() -> Tagger | None:
     chosen = loading.model(session.model_id())
     if chosen is None:
         return None
-    if st.button(f"Model: {plain(chosen.title)}", key="model_chip", help="Choose another model"):
+    with links.group("model"):
+        is_pressed = st.button(f"Model: {plain(chosen.title)}", key="model_chip", help="Choose another model")
+    if is_pressed:
         _model_dialog()
     if session.model_id() not in (None, chosen.id):
         st.info(f"The model in this address is not here any more: {plain(chosen.title)} is used instead.")
@@ -272,7 +285,7 @@ def code_shown(*functions: Callable | str) -> None:
     A function is given itself or, where importing it would load TensorFlow, by its
     chapter and name: "training.train:train". The source is read from the file.
     """
-    with st.expander("The code this page just ran"):
+    with links.group("code"), st.expander("The code this page just ran"):
         for function in functions:
             chapter, name = _chapter_and_name(function)
             path = _ROOT / "ner_core" / f"{chapter.replace('.', '/')}.py"

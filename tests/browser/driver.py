@@ -71,7 +71,7 @@ def what_is_missing() -> str:
     try:
         import playwright.sync_api  # noqa: F401
     except ImportError:
-        return "playwright is not installed: pip install -r requirements-test.txt"
+        return "playwright is not installed: pip install --use-pep517 -r requirements-test.txt"
     if not Path(CHROMIUM).exists():
         return f"{CHROMIUM} is not there: apt-get install chromium"
     return ""
@@ -164,7 +164,7 @@ def free_port() -> int:
 def workers(home: Path) -> list[dict]:
     """The living processes that this store's runs and standby belong to."""
     found = []
-    for path in [*home.glob("runs/*/worker.json"), *home.glob("standby/*/worker.json")]:
+    for path in [*home.glob("runs/*/worker.json"), *home.glob("standby/*/*/worker.json")]:
         with contextlib.suppress(OSError, ValueError):
             identity = json.loads(path.read_text())
             if is_alive(identity):

@@ -22,7 +22,7 @@ STORE, ARCHIVE = "ner_core/tagger/store.py", "ner_core/tagger/archive.py"
 PROTECTIONS = [
     ("F1", "going on from the checkpoint", WORKER, "keep=keep, start=start", "keep=keep", "test_kill.py::test_killed_at_any_time"),
     ("F1", "one step: rename", CHECKPOINTS, '{target.name}.tmp"', '{target.name}"', "test_kill.py -k every_operation"),
-    ("F1", "the optimizer in the checkpoint", TRAIN, ", *self.optimizer.variables]", "]", "../core/training/test_checkpoints.py -k exactly"),
+    ("F1", "the optimizer in the checkpoint", TRAIN, ", *(v for optimizer in self.optimizers for v in optimizer.variables)]", "]", "../core/training/test_checkpoints.py -k exactly"),
     ("F1", "the shuffling's state", TRAIN, "= then.random", "= 2 * (self.random.bit_generator.state,)", "../core/training/test_checkpoints.py -k exactly"),
     ("F2", "a session of its own", JOBS, '"start_new_session": True', "", "test_processes.py -k killed_server"),
     ("F3", "room in reserve", WORKER, '(folder / "reserve").unlink(missing_ok=True)', "pass", "test_full_disk.py -k nth"),

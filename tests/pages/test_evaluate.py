@@ -45,6 +45,25 @@ def test_a_model_is_measured_at_once_on_the_test_part(app, tiny_models):
     assert list(rows["word"]) == list(corpus.test[0].words)
 
 
+def test_how_sure_it_is_stands_beside_how_often_it_is_right(app, tiny_models):
+    corpus = loading.corpus("newsroom")
+    test = app("evaluate")
+    rows = evaluate_work.find(setting_of("news", corpus, "test")).sureness
+    if not rows:
+        assert "How sure it says it is" not in words_of(test)
+    n_marked = sum(row.n for row in rows)
+    found = evaluate_work.find(setting_of("news", corpus, "test")).predictions
+    assert n_marked == sum(len(p.spans) for p in found) > 100
+    assert "When it says" in words_of(test) and f"Over all {n_marked:,} names" in words_of(test)
+
+
+def test_with_few_names_nothing_is_said_of_how_sure_it_is():
+    few = [Prediction("a", (), ("B-per",), (Span(0, 1, "per"),), (0.9,), gold=())] * 30
+    assert evaluate_work.Evaluation(few, (), (), ("per",), 0, "O", 0.0).sureness == []
+    rows = evaluate_work.Evaluation(few * 2, (), (), ("per",), 0, "O", 0.0).sureness
+    assert [(row.n, row.n_right) for row in rows] == [(20, 0)] * 3
+
+
 def setting_of(model: str, corpus, part: str) -> evaluate_work.Setting:
     found = loading.model(model)
     return evaluate_work.Setting(found, load_tagger(found.folder), "newsroom", corpus, part)
@@ -110,10 +129,10 @@ def test_an_empty_part_says_so(app, tiny_models, monkeypatch):
 def test_a_published_model_is_measured_on_its_own_split(app, tiny_models):
     save_tiny_model(tiny_models / "news", recipe="gmb-bilstm-softmax", is_published=True)
     test = app("evaluate")
-    own = by_key(test, "evaluate_part").options
+    own = by_key(test, "evaluate_part").label
     by_key(test, "evaluate_split").set_value(False).run()
     assert not test.exception
-    assert by_key(test, "evaluate_part").options != own
+    assert by_key(test, "evaluate_part").label != own
 
 
 def test_kinds_of_error_show_their_sentences(app, tiny_models):

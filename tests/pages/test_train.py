@@ -6,6 +6,7 @@ import json
 import math
 import os
 import shutil
+import time
 
 import pytest
 
@@ -16,12 +17,14 @@ from ner_core.records import (
     ProbesTagged,
     Report,
     RunEnded,
+    RunResumed,
     RunStarted,
+    RunTold,
     StepDone,
     TrainConfig,
 )
 from ner_core.training import jobs, machine, runs, waiting
-from pages._ui import charts_train, loading, session
+from pages._ui import charts_train, loading, session, train_live
 from pages._ui.train_record import MAX_POINTS, RunRecord, thin
 
 HOSTILE = "<img src=x onerror=alert(1)> *a* :red[b]"
@@ -45,7 +48,7 @@ def events(n_epochs: int = 2, *, reason: str | None = "finished", steps: int = 5
         for _ in range(steps):
             step += 1
             found.append(StepDone(step, epoch, 1 / step, step * 0.5, 70))
-        found.append(EpochDone(epoch, step, step * 0.5, 0.4, 0.5, 0.9, 0.95, report(16 - epoch), epoch == 1))
+        found.append(EpochDone(epoch, step, step * 0.5, 0.4, 0.5, 0.9, 0.95, report(16 - epoch), epoch == 1, 0.5, 0.93))
         probe = {"text": "In Rome", "words": ["In", "Rome"], "starts": [0, 3], "spans": [[1, 2, "geo"]]}
         found.append(ProbesTagged(epoch, step, ({**probe, "confidences": [0.9]},)))
     return [*found, RunEnded(reason, 1, n_epochs, step * 0.5, f"Because it {reason}.")] if reason else found
@@ -60,9 +63,16 @@ def make_run(history: list | None = None, *, name: str = "", lives: bool = False
     log.close()
     identity = machine.identify(os.getpid()) if lives else {"pid": 0, "start": "", "boot": ""}
     runs.write_file(run.folder / "worker.json", json.dumps(identity).encode())
+    if lives and history:
+        beat(run, "running")
     if name:
         runs.rename(run.id, name)
     return runs.read_run(run.id)
+
+
+def beat(run: runs.Run, phase: str, **more) -> None:
+    """A sign of life."""
+    runs.write_file(run.folder / "heartbeat", json.dumps({"phase": phase, **more}).encode())
 
 
 def words_of(test) -> str:
@@ -281,7 +291,7 @@ def test_curves_carry_points_floors_and_the_kept_epoch(stores, monkeypatch):
     for event in events(2):
         record.take(event)
         charts_train.loss(record)
-        charts_train.accuracy(record, is_published=False)
+        charts_train.score_wall(record)
         charts_train.entity_f1(record, with_both=True)
         specs.append([json.dumps([spec, rest["alt"]]) for spec, _, rest in drawn.values()])
     assert all(spec == specs[0] for spec in specs), "a specification that changes builds the chart anew: zoom is lost"
@@ -294,10 +304,106 @@ def test_curves_carry_points_floors_and_the_kept_epoch(stores, monkeypatch):
     assert {row["series"] for row in rows if row["kind"] == "line"} == {"entity F1", "precision", "recall"}
     assert "precision 78.9 %, recall 75.0 % (20 names)" in rows[0]["note"]
     assert "20 names" in rest["said"]
-    assert rest["table"]["names"] == [20, 20]
     _, rows, _ = drawn["curve_loss"]
     assert [row["x"] for row in rows if row["series"] == "training, smoothed"] == list(range(1, 11))
     assert [row["x"] for row in rows if row["series"] == "validation"] == [5, 10]
-    _, rows, _ = drawn["curve_accuracy"]
-    padded = [row["y"] for row in rows if row["series"] == "validation, padded"]
+    _, rows, rest = drawn["curve_wall"]
+    padded = [row["y"] for row in rows if row["series"] == "accuracy, padded" and row["kind"] == "line"]
     assert padded == pytest.approx([395 / 400, 394 / 400])
+    assert "accuracy, padded 98.5 %, but entity F1 73.7 %" in rest["said"]
+    all_o = (2 * 0.8 / 1.8) * 0.8
+    assert [row["y"] for row in rows if row["kind"] == "floor"] == pytest.approx([0.95, 0.8, all_o, 0.0, 0.0])
+
+
+# --- telling a run that goes on ------------------------------------------------------------------
+
+
+def test_a_run_is_paused_changed_and_let_go_on(app, monkeypatch):
+    run = make_run(events(1, reason=None), lives=True)
+    test = app("train", run=run.id)
+    assert "learning rate –" in words_of(test), "an older log tells none"
+    test.button(key="train_pause").click().run()
+    assert runs.is_told_to_pause(run.folder)
+    assert "Pausing after the current step" in test.get("progress")[0].proto.text
+    test.number_input(key=f"train_rate_{run.id}").set_value(0.0005).run()
+    test.button(key="train_rate_set").click().run()
+    assert runs.wanted_rate(run.folder) == 0.0005
+    assert r"0\.0005 from the next step on" in words_of(test)
+    beat(run, "paused", memory_mb=1234)
+    test.button(key="train_continue").click().run()
+    assert not runs.is_told_to_pause(run.folder)
+    assert "Paused" in test.get("progress")[0].proto.text
+    assert "1,234 MB" in words_of(test).replace("\\", "")
+    assert not test.exception
+
+
+def test_speed_and_steepness_are_told(app):
+    history = [
+        *events(0, reason=None),
+        StepDone(1, 1, 0.5, 0.5, 70, 0.004, 2.5),
+        StepDone(2, 1, 0.4, 1.0, 70, 0.002, 3.5),
+    ]
+    said = words_of(app("train", run=make_run(history, lives=True).id)).replace("\\", "")
+    assert "learning rate 0.002 · gradient norm 3 · memory –" in said
+
+
+def test_a_watcher_can_tell_nothing_and_copies_the_settings(app):
+    run = make_run(events(1, reason=None), lives=True, owner="somebody else")
+    test = app("train", run=run.id)
+    keys = {button.key for button in test.button}
+    assert not keys & {"train_pause", "train_continue", "train_rate_set", "train_stop"}
+    assert {f"leave_{run.id}", f"copy_live_{run.id}"} <= keys
+
+
+def test_nobody_tells_a_run_of_somebody_else(app, stores, monkeypatch):
+    run = make_run(events(1, reason=None), lives=True)
+    test = app("train", run=run.id)
+    monkeypatch.setattr("ner_core.training.classroom.may_manage", lambda *_, **__: False)
+    test.button(key="train_pause").click().run()
+    assert not runs.is_told_to_pause(run.folder)
+    assert "belongs to somebody else" in test.error[0].value
+
+
+def test_the_more_people_watch_the_less_often_each_is_drawn_something(stores, monkeypatch):
+    kept = {}
+    monkeypatch.setattr(session, "recall", lambda name, default=None: kept.get(name, default))
+    monkeypatch.setattr(session, "remember", lambda name, value: kept.update({name: value}))
+    monkeypatch.setattr(train_live, "_watching", {})
+    record = RunRecord("a")
+    assert train_live._every_seconds(record) == train_live.FIRST_SECONDS
+    record.take(StepDone(1, 1, 0.5, 0.1, 7))
+    told = []
+    for _ in range(30):
+        kept.clear()  # one session more
+        told.append(train_live._every_seconds(record))
+    assert 0.2 <= told[0] <= 0.5 and told[-1] == 2.0 and told == sorted(told)
+    later = time.monotonic() + train_live.GONE_SECONDS + 1
+    monkeypatch.setattr(train_live.time, "monotonic", lambda: later)
+    assert train_live._every_seconds(record) == told[0], "those who have gone count no more"
+
+
+def test_labels_have_their_colours_and_the_most_frequent_are_drawn(stores, monkeypatch):
+    drawn = {}
+    monkeypatch.setattr(charts_train, "_show", lambda spec, rows, **rest: drawn.update(rows=rows, spec=spec, **rest))
+    by_label = {f"L{n:02d}": Counts(n, 1, 20) for n in range(20)} | {"geo": Counts(500, 1, 1), "per": Counts(400, 9, 9)}
+    dev = Report(sum(by_label.values(), Counts()), by_label)
+    record = RunRecord("a")
+    record.take(FloorsMeasured(dev, dev))
+    record.take(EpochDone(1, 5, 1.0, 0.4, 0.5, 0.9, 0.95, dev, True))
+    charts_train.f1_by_label(record)
+    series = list(dict.fromkeys(row["series"] for row in drawn["rows"]))
+    assert series == ["geo", "per", *(f"L{n:02d}" for n in range(19, 9, -1))]
+    assert "of 22 labels" in drawn["said"]
+    assert "geo 99.8 % of 501" in drawn["said"]
+
+
+def test_a_change_of_the_learning_rate_stands_on_the_loss(stores, monkeypatch):
+    drawn = {}
+    monkeypatch.setattr(charts_train, "_show", lambda spec, rows, **rest: drawn.update(rows=rows))
+    record = RunRecord("a")
+    for event in (StepDone(1, 1, 0.5, 0.1, 7), RunTold(1, 0.1, "paused"), RunTold(1, 0.1, "rate", 0.0005)):
+        record.take(event)
+    charts_train.loss(record)
+    assert [(row["x"], row["note"]) for row in drawn["rows"] if row["kind"] == "told"] == [(1, "rate 0.0005")]
+    record.take(RunResumed(0, 0, 0.0))
+    assert record.rates == []

@@ -11,7 +11,17 @@ import numpy as np
 import pytest
 
 from ner_core.records import GMB_LABELS, Prediction, Sentence, Span, Token
-from ner_core.show.highlight import PALETTE, PATTERNS, TEXT, diff_html, label_colours, label_words, legend_html, to_html
+from ner_core.show.highlight import (
+    LIGHT_TEXT,
+    PALETTE,
+    PATTERNS,
+    TEXT,
+    diff_html,
+    label_colours,
+    label_words,
+    legend_html,
+    to_html,
+)
 
 HOSTILE = [
     "<img src=x onerror=alert(1)>",
@@ -315,3 +325,30 @@ def test_drawing_loads_no_tensorflow():
         "False",
         "False",
     ]
+
+
+def over(colour, page):
+    """What is seen of a ground with an opacity (#rrggbbaa) on a page."""
+    share = int(colour[7:9], 16) / 255
+    parts = [(int(colour[i : i + 2], 16), int(page[i : i + 2], 16)) for i in (1, 3, 5)]
+    return "#" + "".join(f"{round(share * top + (1 - share) * below):02x}" for top, below in parts)
+
+
+@pytest.mark.parametrize(("theme", "page"), [("light", "#ffffff"), ("dark", "#15181b"), ("dark", "#1f2428")])
+def test_a_faded_ground_keeps_its_text_readable(theme, page):
+    for colour in PALETTE:
+        seen = [over(colour.faded(share, theme).ground, page) for share in (0.0, 0.5, 1.0)]
+        assert min(contrast(ground, colour.faded(1.0, theme).text) for ground in seen) > 7, colour
+        assert len(set(seen)) == 3  # and one sees how sure it is
+
+
+def test_opacity_fades_the_ground_and_nothing_else():
+    spans = (Span(0, 2, "per"), Span(4, 5, "geo"))
+    prediction = predict_as("Ada Lovelace lives in London .", spans, (0.9, 0.3))
+    plain, faded = to_html(prediction), to_html(prediction, opacity=True)
+    for span, confidence in zip(spans, prediction.confidences, strict=True):
+        colour = label_colours([span.label])[span.label]
+        assert colour.faded(confidence, "light").ground in faded
+        assert faded.count(f"solid {colour.border}") == plain.count(f"solid {colour.border}") == 1
+    assert faded.count(TEXT) == plain.count(TEXT)
+    assert LIGHT_TEXT in to_html(prediction, opacity=True, theme="dark")

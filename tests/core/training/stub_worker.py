@@ -20,7 +20,7 @@ from ner_core.training import worker
 EPOCH_STEPS = 5
 
 
-def stub_train(tagger, corpus, config, *, probes=(), control=None, keep=None, start=None):
+def stub_train(tagger, corpus, config, *, probes=(), control=None, keep=None, show=None, start=None):
     """Yield the events of a training; every third epoch is not the best."""
     n_steps, seconds = (
         int(os.environ.get("NER_LAB_STUB_STEPS", "10")),

@@ -139,7 +139,7 @@ def test_only_one_stands_by(home):
     for _ in range(5):
         assert jobs.ensure_standby()
     wait_for(is_ready)
-    assert len([p for p in (home / "standby").iterdir() if p.is_dir()]) == 1
+    assert len([p for p in jobs._standby_root().iterdir() if p.is_dir()]) == 1
 
 
 def test_a_standby_is_given_away_once(config):
@@ -200,7 +200,7 @@ def test_a_standby_nobody_asks_after_ends(home):
     jobs.ensure_standby()
     wait_for(is_ready)
     identity = runs._read_json(jobs._living_standby() / "worker.json")
-    (home / "standby" / "asked").write_text(str(time.monotonic() - 601))
+    (jobs._standby_root() / "asked").write_text(str(time.monotonic() - 601))
     wait_for(lambda: not machine.is_alive(identity))
     assert jobs.ensure_standby()
     wait_for(is_ready)

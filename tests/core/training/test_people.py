@@ -335,8 +335,8 @@ def test_the_expected_wait_follows_from_what_goes_on(home, monkeypatch):
     make_run(events=began)  # 5 of 20 steps in 10 s: 30 s are left
     first, second = make_run(), make_run()
     for i, run in enumerate((first, second)):
-        ticket = home / "queue" / f"{i:020d}.{run.id}.ticket"
-        ticket.parent.mkdir(exist_ok=True)
+        ticket = worker.queue_folder() / f"{i:020d}.{run.id}.ticket"
+        ticket.parent.mkdir(parents=True, exist_ok=True)
         ticket.write_text(json.dumps(machine.identify(os.getpid())))
     turns = waiting.turns()
     assert list(turns) == [first.id, second.id]

@@ -10,8 +10,10 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from ner_core.data.corpus import load_corpus
 from ner_core.records import Counts, EpochDone, Report, RunEnded, RunResumed, RunStarted, StepDone, TrainConfig
 from ner_core.tagger.store import load_tagger
 from ner_core.training import jobs, runs, worker
@@ -72,6 +74,19 @@ def test_a_run_writes_events_and_its_best_tagger(run):
     assert tagger.card["scored_on"] == "dev, 1 sentences"
     assert tagger.card["by_label"] == {"per": {"tp": 2, "fp": 1, "fn": 1}}
     assert not list(run.folder.rglob("*.tmp"))
+
+
+def test_a_run_ends_with_a_temperature_fitted_on_dev(tmp_path):
+    tagger = load_tagger(Path(__file__).parents[3] / "models" / "news")
+    tagger.temperature, corpus = 1.0, load_corpus()
+    report = Report(Counts(1, 1, 1), {}, len(corpus.dev), 6, 5)
+    epoch = EpochDone(1, 1, 0.1, 0.5, 0.5, 0.9, 0.9, report, is_best=True)
+    events = iter([epoch, RunEnded("finished", 1, 1, 0.1)])
+    best = tmp_path / "best"
+    stored = [load_tagger(best) for _ in worker.keep_best(events, tagger, best, corpus=corpus, training=TrainConfig())]
+    assert [t.temperature == 1 for t in stored] == [True, False]  # fitted at the end
+    assert stored[1].card["calibration"]["temperature"] == pytest.approx(stored[1].temperature, abs=1e-4)
+    assert all(np.array_equal(stored[0].weights[name], stored[1].weights[name]) for name in stored[0].weights)
 
 
 def test_settings_reach_the_trainer():
@@ -253,7 +268,7 @@ def test_one_after_the_other_in_order(run, monkeypatch):
 
 def test_a_ticket_of_a_dead_worker_does_not_block(run, home, monkeypatch):
     monkeypatch.setenv("NER_LAB_PLACES", "1")
-    queue = home / "queue"
+    queue = worker.queue_folder()
     queue.mkdir(parents=True)
     (queue / f"{0:020d}.ghost.ticket").write_text(json.dumps({"pid": 2**22 + 5, "start": "1", "boot": ""}))
     (queue / f"{1:020d}.torn.ticket").write_text("{")
