@@ -71,7 +71,8 @@ def train_one(base: Recipe, corpus: Corpus, job: Mapping, size: Size, folder: Pa
     test = counts_of(corpus.test, spans_of(tagger, corpus))
     curve = [(e.seconds, e.dev.f1, f1_after(tagger, corpus, weights_file(folder, e))) for e in epochs]
     scoring = scoring_seconds(steps, epochs)
-    n_trained = sum(step.n_tokens for step in steps)
+    # A committee's step trains one member: a token counts once when all members have read it.
+    n_trained = sum(step.n_tokens for step in steps) / len(stacks(tagger.network))
     speed = n_trained / max(ended.seconds - scoring, 1e-9)
     flops = training_flops(tagger.network)
     return {

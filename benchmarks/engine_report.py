@@ -102,6 +102,7 @@ HOW = """- One process after another, each with all cores; F1 is strict entity m
   (imports, reading, encoding, building) lies beside it. An epoch that is going on when the time is over ends there and is scored after it.
   spaCy's and CRFsuite's clocks leave out the scoring of dev and test. The F1 of a point on the curves is measured when the clock stands still.
 - Training tok/s: real tokens; the seconds that went into scoring dev are left out for every system. CRFsuite reads each token once an iteration.
+  A token that a committee learns from counts once, when all its members have read it.
 - Share of SGEMM: operations a token (2 a multiply-add of every weight matrix but look-up tables, times 3 for training)
   times real tokens a second, against NumPy's float32 matrix product on this machine. CRFsuite and spaCy are not counted.
 - `gmb-bilstm-softmax` as published: its encoding, network and training, but on the common train part (its own split would not compare).

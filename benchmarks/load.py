@@ -317,7 +317,9 @@ async def study(number: int, browser: Browser, asked: argparse.Namespace, chance
     await asyncio.sleep(chance.uniform(2, 5))
     await try_sentences(browser, chance)
     await browser.go("train", **dict(pair.split("=") for pair in run.split("&") if pair.startswith("run=")))
-    await browser.until(lambda: browser.n_points() >= 2, "two points of the curve", max(5.0, ends - time.monotonic()))
+    await browser.until(
+        lambda: browser.n_points() >= 2, "two points of the curve", max(ANSWER_SECONDS, ends - time.monotonic())
+    )
     browser.book.first_point.append(time.perf_counter() - clicked)
     while time.monotonic() < ends - 10:
         await asyncio.sleep(chance.uniform(5, 15))
@@ -331,14 +333,14 @@ def minutes_each(asked: argparse.Namespace) -> float:
     return max(0.1, round((asked.seconds - 50) * PLACES / asked.trainings * 0.6 / 60, 1))
 
 
-async def try_sentences(browser: Browser, chance: random.Random) -> None:
+async def try_sentences(browser: Browser, chance: random.Random, thinking: tuple[float, float] = (3, 10)) -> None:
     """Type a sentence or two; each time the names must be marked."""
     await browser.go("try_it")
     for text in chance.sample(TEXTS, 2):
         await browser.type("try_text", text)
         last = text.split()[-1].strip(".")
         await browser.until(lambda last=last: any(last in html for html in browser.entities()), "the marked names")
-        await asyncio.sleep(chance.uniform(3, 10))
+        await asyncio.sleep(chance.uniform(*thinking))
 
 
 # --- the class ---------------------------------------------------------------------------------
@@ -411,8 +413,9 @@ async def hold(asked: argparse.Namespace, server) -> Lesson:
         lesson.idle_mb.append(memory_mb(server.pid))
         if minute < asked.idle_minutes:
             await asyncio.sleep(60)
-    if "Traceback" in server.said():
-        book.failed.append("the server printed a traceback")
+    _, found, traceback = server.said().partition("Traceback")
+    if found:
+        book.failed.append(f"the server printed a traceback: {' '.join(traceback.split())[-300:]}")
     for each in [*browsers, teacher]:
         await each.close()
     watcher.cancel()

@@ -15,6 +15,7 @@ import argparse
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from benchmarks.tutorials import CORPORA, ROOT, load_gmb
 from ner_core.data.corpus import load_corpus
@@ -61,7 +62,7 @@ class Agreement:
 
     n: int = 0
     n_same: int = 0
-    words: Counts = Counts()
+    words: Counts = field(default_factory=Counts)
     differing: Counter = field(default_factory=Counter)  # (corpus' words, found words) -> times
 
     @property
@@ -88,8 +89,8 @@ def compare(sentences: Iterable[Sentence], cut: Callable[[str], Bounds]) -> Agre
 
 def _differences(text: str, gold: Bounds, cuts: Bounds) -> Iterable[tuple[str, str]]:
     """The smallest stretches that both cut at their edges, but not alike within."""
-    starts = sorted({start for start, _ in gold} & {start for start, _ in cuts}) + [len(text)]
-    for start, end in zip(starts, starts[1:], strict=False):
+    starts = [*sorted({start for start, _ in gold} & {start for start, _ in cuts}), len(text)]
+    for start, end in pairwise(starts):
         ours = [text[a:b] for a, b in cuts if start <= a < end]
         theirs = [text[a:b] for a, b in gold if start <= a < end]
         if ours != theirs:

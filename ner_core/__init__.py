@@ -55,6 +55,8 @@ CHAPTERS = (
     "scores.comparison",
     "scores.calibration",
     # IV. from corpus to tagger
+    "training.augment",
+    "training.compose",
     "training.adam",
     "training.trend",
     "training.train",

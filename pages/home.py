@@ -3,7 +3,7 @@
 import streamlit as st
 
 from ner_core.records import Sentence, Span
-from pages._ui import navigation, person, session, widgets
+from pages._ui import model_card, navigation, person, session, widgets
 
 navigation.guard()
 
@@ -54,6 +54,7 @@ def show_example() -> None:
     widgets.entity_html(prediction, labels=labels, large=True)
     st.caption(said(prediction, len(text)))
     widgets.legend(labels)
+    model_card.show(tagger)
 
 
 def said(prediction, n_characters: int) -> str:

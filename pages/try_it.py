@@ -5,7 +5,7 @@ from functools import partial
 import streamlit as st
 
 from ner_core.records import Prediction, Tagger, percent
-from pages._ui import links, navigation, person, session, widgets
+from pages._ui import links, model_card, navigation, person, session, widgets
 
 navigation.guard()
 
@@ -235,4 +235,5 @@ threshold = show_found(prediction, labels)
 show_sharing(prediction, typed, labels, threshold)
 show_tables(prediction)
 show_limits(tagger, labels)
+model_card.show(tagger)
 widgets.code_shown("tagger.predict:predict", "tagger.predict:tag_rows", "show.highlight:to_html")

@@ -35,6 +35,8 @@ _BATCH_SIZE = 10_000  # pieces given to spaCy at once
 _PIECE = re.compile(rf"\S{{1,{LONGEST_PIECE}}}")
 _END = re.compile(r"[.!?]+|[…。！？]+")
 _TRAILING = re.compile(r"\.{2,}|…+")  # dots that may also stand inside a sentence
+_ENDING = frozenset(".!?…。！？")  # no sentence ends behind any other character
+_SMALL_GAPS = frozenset(["", " "])  # between two words of a line
 _CLOSERS = frozenset(["'", '"', "''", "’", "”", "»", ")", "]", "}"])
 _LINE_BREAK = re.compile(r"\r\n|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 
@@ -51,6 +53,7 @@ Their Then There These They This Those We What When Where Who Why You
 _OPENERS = frozenset(_OPENING.split())
 _TITLES = frozenset("Mr. Mrs. Ms. Dr. Prof. Gen. Lt. Col. Capt. Sgt. Brig. Maj. St. Rep. Sen. Gov. vs. No.".split())  # noqa: SIM905
 _ABBREVIATIONS = ("Lt.", "Col.", "Capt.", "Sgt.", "Brig.", "Maj.", "Cong.", "Gov.", "Sen.", "Prof.", "Sept.")
+_DECADES = tuple(f"{quote}{tens}0s" for quote in "'’" for tens in range(10))  # "the '80s"
 
 _pieces: dict[str, tuple[tuple[str, int], ...]] = {}  # piece -> (word, offset in the piece), ...
 _lock = Lock()
@@ -101,29 +104,32 @@ def split_sentences(text: str) -> tuple[Sentence, ...]:
     >>> [s.words for s in split_sentences("Mr. Hope left the U.S. He lives in London!")]
     [('Mr.', 'Hope', 'left', 'the', 'U.S.'), ('He', 'lives', 'in', 'London', '!')]
     """
-    tokens, sentences, first = tokenize(text), [], 0
-    for end in _sentence_ends(text, tokens):
-        chunk = tokens[first:end]
-        sentences.append(Sentence(tuple(t.text for t in chunk), raw=text, starts=tuple(t.start for t in chunk)))
+    found, sentences, first = cut_words(text), [], 0
+    if not found:
+        return ()
+    words, starts = zip(*found, strict=True)
+    for end in _sentence_ends(text, words, starts):
+        sentences.append(Sentence(words[first:end], raw=text, starts=starts[first:end]))
         first = end
     return tuple(sentences)
 
 
-def _sentence_ends(text: str, tokens: tuple[Token, ...]) -> Iterator[int]:
-    """Yield the index behind the last token of each sentence."""
+def _sentence_ends(text: str, words: tuple[str, ...], starts: tuple[int, ...]) -> Iterator[int]:
+    """Yield the index behind the last word of each sentence; `starts` count characters."""
     first, is_ending = 0, False
-    for index, token in enumerate(tokens[:-1], start=1):
-        following = tokens[index]
-        gap = text[token.end : following.start]
-        if not gap and following.text in _CLOSERS:
-            is_ending = is_ending or _ends_sentence(token.text, "")
+    for index, (word, start, following, behind) in enumerate(
+        zip(words, starts, words[1:], starts[1:], strict=False), 1
+    ):
+        gap = text[start + len(word) : behind]
+        may_end = word[-1] in _ENDING
+        if not gap and following in _CLOSERS:
+            is_ending = is_ending or (may_end and _ends_sentence(word, ""))
             continue
-        is_ending = is_ending or _ends_sentence(token.text, following.text)
-        if is_ending or _is_break(gap, following.text) or index - first >= LONGEST_SENTENCE:
+        is_ending = is_ending or (may_end and _ends_sentence(word, following))
+        if is_ending or (gap not in _SMALL_GAPS and _is_break(gap, following)) or index - first >= LONGEST_SENTENCE:
             yield index
             first, is_ending = index, False
-    if tokens:
-        yield len(tokens)
+    yield len(words)
 
 
 def _ends_sentence(word: str, following: str) -> bool:
@@ -137,7 +143,7 @@ def _ends_sentence(word: str, following: str) -> bool:
 
 def _is_break(gap: str, following: str) -> bool:
     """Does the white space `gap` end a sentence, when `following` is the next word?"""
-    n_breaks = len(_LINE_BREAK.findall(gap)) if gap != " " else 0
+    n_breaks = len(_LINE_BREAK.findall(gap))
     return n_breaks > 1 or (n_breaks == 1 and not following[:1].islower())
 
 
@@ -222,6 +228,6 @@ def _tokenizer():
     tokenizer.rules = {
         text: cut for text, cut in rules if len(cut) == 1 or not text.isalpha() or text.lower() == "cannot"
     }
-    for word in (*_ABBREVIATIONS, "'m", "'ve"):
+    for word in (*_ABBREVIATIONS, *_DECADES, "'m", "'ve"):
         tokenizer.add_special_case(word, [{"ORTH": word}])
     return tokenizer

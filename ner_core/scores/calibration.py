@@ -15,7 +15,7 @@ likelihood of whole rows of tags, the CRF's own loss, is mostly that of easy `O`
 spans instead of being equally wide, because most confidences are near 1.
 
 >>> sure, right = [0.9, 0.9, 0.9, 0.9], [True, True, True, False]
->>> round(calibration_error(sure, right), 2)
+>>> round(calibration_error(sure, right, n_bins=1), 2)
 0.15
 >>> [(round(row.confidence, 2), row.share_right, row.n) for row in reliability(sure, right, n_bins=1)]
 [(0.9, 0.75, 4)]
@@ -188,7 +188,8 @@ def _spread(tagger: Tagger, sentences: Sequence[Sentence]) -> Sequence[Sentence]
     """At most `MOST_SENTENCES`, evenly from the whole part; none wider than the tagger's fixed row."""
     widest = tagger.encoder.max_length or math.inf
     sentences = [sentence for sentence in sentences if 0 < len(sentence) <= widest]
-    return sentences[:: max(1, math.ceil(len(sentences) / MOST_SENTENCES))]
+    n = min(len(sentences), MOST_SENTENCES)
+    return [sentences[i * len(sentences) // n] for i in range(n)]
 
 
 def golden_section(cost: Callable[[float], float], low: float, high: float, *, precision: float) -> float:

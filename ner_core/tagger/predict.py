@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -92,7 +93,7 @@ def tag_rows(
     """
     score = score or (lambda batch: forward.tag_scores(tagger.network, tagger.weights, batch))
     rows: list[Row | None] = [None] * len(sentences)
-    allowed = forward.allowed_transitions(tagger.encoder.tags) if tagger.network.forbids_illegal else None
+    allowed = _allowed(tagger.encoder.tags) if tagger.network.forbids_illegal else None
     for chosen in batches_by_length(encoded):
         batch = encoded.batch(chosen)
         scores = score(batch)  # (B,T,K)
@@ -111,6 +112,12 @@ def tag_rows(
         for b, i in enumerate(chosen):
             rows[i] = Row(all_tags[b], all_spans[b], confidences[b], _padding(tagger, batch, tag_ids, b))
     return rows
+
+
+@lru_cache(maxsize=32)
+def _allowed(tags: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """The moves between these tags, worked out once: they cost as much as decoding a short sentence."""
+    return forward.allowed_transitions(tags)
 
 
 def batches_by_length(encoded: Encoded) -> Iterator[np.ndarray]:
@@ -161,7 +168,8 @@ def _join(tagger: Tagger, text: str | Sentence, sentences: Sequence[Sentence], r
     for row in rows:
         spans.extend(Span(s.start + len(tags), s.end + len(tags), s.label) for s in row.spans)
         tags.extend(row.tags)
-    unknown = tuple(i for i, token in enumerate(tokens) if not is_known(tagger.encoder, token.text))
+    strange = {word for sentence in sentences for word in set(sentence.words) if not is_known(tagger.encoder, word)}
+    unknown = tuple(i for i, token in enumerate(tokens) if token.text in strange) if strange else ()
     is_gold = isinstance(text, Sentence)
     return Prediction(
         text=text.text if is_gold else text,

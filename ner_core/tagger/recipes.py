@@ -727,6 +727,8 @@ def resize(base: Recipe, **settings: float) -> Recipe:
     """
     for name, value in settings.items():
         _check_bound(name, value)
+    present = settings_of(base)  # of a committee the first member's: what is not changed leaves the others as they are
+    settings = {name: value for name, value in settings.items() if value != present.get(name)}
     network = base.network
     first = next((layer.width for layer in network.layers if layer.kind in ("bilstm", "lstm")), None)
     if "lstm_width" in settings and first is None:

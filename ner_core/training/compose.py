@@ -28,7 +28,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ner_core.data.text import learn, split_sentences
+from ner_core.data.text import cut_words, learn, split_sentences
 from ner_core.records import InputError, Sentence, Span
 from ner_core.training.augment import EVERYDAY
 
@@ -78,7 +78,9 @@ def read_names(folder: Path = NAMES) -> Names:
                 labels[section] = labels[section.partition(".")[0]] = path.stem
             elif line.strip():
                 if not section:
-                    raise InputError(f"{path.name}, line {number}: a name before the first section. Write `## city` above.")
+                    raise InputError(
+                        f"{path.name}, line {number}: a name before the first section. Write `## city` above."
+                    )
                 found = tuple(name.strip() for name in line.split(";") if name.strip())
                 sections[section] = sections.get(section, ()) + found
     return Names(sections, labels)
@@ -125,7 +127,9 @@ def draw(names: Names, section: str, chance: random.Random, *, made_up: float = 
     if section in _BY_ORIGIN:
         section = f"{section}.{origin or _draw_origin(names, chance)}"
     if section not in names.sections:
-        raise InputError(f"A slot names a section of the lists. Received: {{{section}}}. Lists: {', '.join(names.sections)}.")
+        raise InputError(
+            f"A slot names a section of the lists. Received: {{{section}}}. Lists: {', '.join(names.sections)}."
+        )
     if section.partition(".")[0] in _MADE_UP and chance.random() < made_up:
         return make_up(names, section, chance)
     entry = chance.choice(names.sections[section])
@@ -161,22 +165,28 @@ def make_up(names: Names, section: str, chance: random.Random) -> str:
 
 def fill(template: str, names: Names, chance: random.Random, *, kind: str = "", made_up: float = 0.0) -> list[Sentence]:
     """Fill a template's slots; return its sentences, cut as any text is. Kinds that end in "lower" become lower case."""
-    text, marks = _fill_text(template, names, chance, made_up)
-    if kind.endswith("lower"):
-        for _ in range(_MOST_TRIES):
-            if not any(text[start:end].lower() in EVERYDAY for start, end, _ in marks):
-                break
-            text, marks = _fill_text(template, names, chance, made_up)
-        text = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
-    return _to_sentences(text, marks, kind)
+    return _to_sentences(*_fill_text(template, names, chance, kind, made_up), kind)
 
 
-def _fill_text(template: str, names: Names, chance: random.Random, made_up: float) -> tuple[str, list[tuple]]:
+def _fill_text(
+    template: str, names: Names, chance: random.Random, kind: str, made_up: float
+) -> tuple[str, list[tuple]]:
     """The text with its names, and where they stand: (start, end, label) in characters."""
+    text, marks = _put_names(template, names, chance, made_up)
+    if not kind.endswith("lower"):
+        return text, marks
+    for _ in range(_MOST_TRIES):
+        if not any(text[start:end].lower() in EVERYDAY for start, end, _ in marks):
+            break
+        text, marks = _put_names(template, names, chance, made_up)
+    return "".join(c.lower() if len(c.lower()) == 1 else c for c in text), marks
+
+
+def _put_names(template: str, names: Names, chance: random.Random, made_up: float) -> tuple[str, list[tuple]]:
     text, marks, last = "", [], 0
     for slot in _MARK.finditer(template):
-        text += template[last : slot.start()]
-        last = slot.end()
+        between = template[last : slot.start()]
+        text, last = text + between, slot.end()
         if slot[2]:
             name, label = slot[2], slot[3]
         else:
@@ -184,8 +194,11 @@ def _fill_text(template: str, names: Names, chance: random.Random, made_up: floa
             name, label = draw(names, section, chance, made_up=made_up), names.labels.get(section, "")
             if slot[1] != section:
                 name = "#" + re.sub(r"\W", "", name)
-        marks.append((len(text), len(text) + len(name), label))
+        start = len(text)
+        if between == " " and label == "per" and marks and marks[-1][2] == "per":  # a title, or a name in two slots
+            start = marks.pop()[0]
         text += name
+        marks.append((start, len(text), label))
     return text + template[last:], marks
 
 
@@ -208,12 +221,16 @@ def compose(
 ) -> tuple[Sentence, ...]:
     """Fill every template `times` times (one without a slot once); return the sentences, each different one once."""
     chance = random.Random(seed)
-    learn(template.text for template in templates)
+    filled = [
+        (*_fill_text(template.text, names, chance, template.kind, made_up), template.kind)
+        for template in templates
+        for _ in range(times if "{" in template.text else 1)
+    ]
+    learn(text for text, _, _ in filled)
     found: dict[tuple, Sentence] = {}
-    for template in templates:
-        for _ in range(times if "{" in template.text else 1):
-            for sentence in fill(template.text, names, chance, kind=template.kind, made_up=made_up):
-                found.setdefault((sentence.words, sentence.spans), sentence)
+    for text, marks, kind in filled:
+        for sentence in _to_sentences(text, marks, kind):
+            found.setdefault((sentence.words, sentence.spans), sentence)
     return tuple(found.values())
 
 
@@ -222,9 +239,9 @@ def name_pools(
 ) -> dict[str, list[tuple[str, ...]]]:
     """Draw `n` names a label from its `sections`, cut into words: what `replace_mentions` draws from."""
     chance = random.Random(seed)
-    drawn = {label: [draw(names, chance.choice(of), chance, made_up=made_up) for _ in range(n)] for label, of in sections.items()}
-    return {label: [_words(name) for name in found] for label, found in drawn.items()}
-
-
-def _words(name: str) -> tuple[str, ...]:
-    return tuple(word for sentence in split_sentences(name) for word in sentence.words)
+    drawn = {
+        label: [draw(names, chance.choice(of), chance, made_up=made_up) for _ in range(n)]
+        for label, of in sections.items()
+    }
+    learn(name for found in drawn.values() for name in found)
+    return {label: [tuple(word for word, _ in cut_words(name)) for name in found] for label, found in drawn.items()}

@@ -54,7 +54,13 @@ def loss(record: RunRecord) -> None:
     if measured:
         said += f" Validation loss {measured[-1].dev_loss:.3f} after epoch {measured[-1].epoch}."
     rows += [
-        {"series": "told", "kind": "told", "x": told.step, "y": None, "note": f"rate {told.value:.2g}"}
+        {
+            "series": "early" if told.step < record.step / 2 else "late",
+            "kind": "told",
+            "x": told.step,
+            "y": None,
+            "note": f"rate {told.value:.2g}",
+        }
         for told in record.rates
     ]
     looks = {
@@ -324,10 +330,12 @@ def _floors(at_y: dict) -> list[dict]:
 def _told(at_x: dict) -> list[dict]:
     """Where a person has changed the learning rate: an upright line and the new rate."""
     chosen, place = {"filter": "datum.kind == 'told'"}, {"x": at_x, "y": {"value": 4}}
+    early, late = {"filter": "datum.series == 'early'"}, {"filter": "datum.series != 'early'"}
     rule = {"type": "rule", "color": charts.floor(), "strokeDash": _DASHED}
     return [
         {"transform": [chosen], "mark": rule, "encoding": {"x": at_x}},
-        *_words([chosen], place, charts.floor(), align="left", baseline="top", dx=4),
+        *_words([chosen, early], place, charts.floor(), align="left", baseline="top", dx=4),
+        *_words([chosen, late], place, charts.floor(), align="right", baseline="top", dx=-4),
     ]
 
 

@@ -319,9 +319,9 @@ def arrive(row) -> None:
             args=("",),
             help="The link that opened this page hides some of them.",
         )
-    if session.is_teacher() or not classroom.is_class():
-        if row.button("Link", key="link_chip", help="A link to this screen, for a class"):
-            _dialog(page)
+    may_link = session.is_teacher() or not classroom.is_class()
+    if may_link and row.button("Link", key="link_chip", help="A link to this screen, for a class"):
+        _dialog(page)
 
 
 def _plain(text: str) -> str:

@@ -295,7 +295,7 @@ def _show_wall(record: RunRecord) -> None:
                 delta_color="off",
                 delta_arrow="off",
                 help=claim.words,
-                width=156,
+                width=190,  # the longest name in full
             )
 
 

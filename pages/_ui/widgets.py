@@ -18,6 +18,7 @@ Numbers: `percent(0.8431)` "84.3 %", `number(1048575)` "1,048,575", `duration(75
 from __future__ import annotations
 
 import ast
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -29,6 +30,7 @@ from ner_core.scores.report import explain_f1, explain_precision, explain_recall
 from pages._ui import links, loading, navigation, session
 
 _ROOT = Path(__file__).parents[2]
+_parsing = threading.Lock()  # Python 3.11 counts the depth of all threads' syntax trees as one: SystemError
 
 _STYLE = """<style>
 [data-testid="stMainBlockContainer"] { max-width: 76rem; margin: 0 auto; }
@@ -305,7 +307,8 @@ def _chapter_and_name(function: Callable | str) -> tuple[str, str]:
 def source_of(path: Path, name: str, modified: float) -> tuple[int, str]:
     """Return the first line number and the source of `name` ("predict", "Encoder.encode") in the file `path`."""
     text = path.read_text(encoding="utf-8")
-    node: ast.AST = ast.parse(text)
+    with _parsing:
+        node: ast.AST = ast.parse(text)
     for part in name.split("."):
         node = next(child for child in ast.iter_child_nodes(node) if getattr(child, "name", None) == part)
     first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])

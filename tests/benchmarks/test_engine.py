@@ -59,7 +59,7 @@ def test_flops_counted_by_hand():
 def test_every_member_of_a_committee_counts_and_look_ups_are_free():
     alone = network(EMBED, Layer("dense", "dense"), Layer("crf", "crf"))  # 18 + 9
     assert engine_ours.forward_flops(alone) == 2 * (18 + 9)
-    assert engine_ours.forward_flops(replace(alone, members=3)) == 2 * (3 * 18 + 9)
+    assert engine_ours.forward_flops(replace(alone, others=2 * (alone.layers,))) == 2 * 3 * (18 + 9)
 
 
 def test_dev_scoring_is_told_apart_from_training():
@@ -133,11 +133,9 @@ def test_ours_trains_is_stored_and_answers(corpus, tmp_path):
     with engine_speed.timed_parts() as seconds:
         ours.bulk(engine_data.raw_texts(corpus.test), 1)
     assert all(value > 0 for value in seconds.values()), seconds
-    measured = engine_speed.measure_load({"system": "fast"}, TINY, tmp_path)
-    assert 0 < measured["load_seconds"] <= measured["first_answer_seconds"]
 
 
-def test_crfsuite_trains_and_answers(corpus, tmp_path):
+def test_crfsuite_trains_and_answers(corpus, tmp_path, monkeypatch):
     pytest.importorskip("pycrfsuite")
     found = others.train_crfsuite_on(corpus, TINY, tmp_path, time.perf_counter())
     check(found)
@@ -145,6 +143,21 @@ def test_crfsuite_trains_and_answers(corpus, tmp_path):
     system = engine_speed.open_system("crfsuite", tmp_path)
     assert engine_data.f1_of(corpus.test, system.tag(corpus.test)) == found["f1"]
     assert isinstance(system.answer(engine_speed.FIRST), list)
+    check_speed("crfsuite", tmp_path, monkeypatch)
+
+
+def check_speed(system, folder, monkeypatch):
+    """Every measurement of a trained system, on two hundred sentences."""
+    given = engine_data.cut(load_corpus(), replace(TINY, n_test=200))
+    monkeypatch.setattr(engine_speed, "load_part", lambda name, size: given)
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)  # from another test: a measuring process has none
+    job = {"system": system, "processes": 1}
+    single = engine_speed.measure_single(job, TINY, folder)
+    assert single["n_latencies"] > 0 and 0 < single["p50_ms"] <= single["p95_ms"]
+    assert single["words_tokens_a_second"] > 0
+    assert engine_speed.measure_bulk(job, TINY, folder)["bulk_tokens_a_second"] > 0
+    loaded = engine_speed.measure_load(job, TINY, folder)
+    assert 0 < loaded["load_seconds"] <= loaded["first_answer_seconds"]
 
 
 def test_features_of_the_first_and_the_last_word():
@@ -154,12 +167,15 @@ def test_features_of_the_first_and_the_last_word():
     assert last[7:] == ["digit", "-1l=nato", "-1upper", "EOS1", "BOS2", "EOS2"]
 
 
-def test_spacy_trains_on_gold_words_and_answers(corpus, tmp_path):
+def test_spacy_trains_on_gold_words_and_answers(corpus, tmp_path, monkeypatch):
     found = others.train_spacy_on(corpus, 2.0, 1, tmp_path, time.perf_counter())
     check(found)
     assert found["ended"] == "time" and found["seconds"] >= 2
     system = engine_speed.open_system("spacy", tmp_path)
     assert engine_data.f1_of(corpus.test, system.tag(corpus.test)) == found["f1"]
+    check_speed("spacy", tmp_path, monkeypatch)
+    n_spans = [system.bulk(engine_data.raw_texts(corpus.test), n_processes) for n_processes in (1, 2)]
+    assert n_spans[0] == n_spans[1]
 
 
 def test_gold_words_keep_every_entity_for_spacy():

@@ -233,6 +233,7 @@ def test_runs_and_models(ask, model, home, monkeypatch):
         ["train", "--corpus", "newsroom"],
         ["train", "--corpus", "newsroom", "--out", "x", "--epochs", "-1"],
         ["train", "--corpus", "newsroom", "--out", "x", "--seed", "x"],
+        ["train", "--corpus", "newsroom", "--out", "x", "--rare-times", "99"],
         ["train", "--corpus", "newsroom", "--out", "x", "--recipe", "nothing"],
         ["train", "--corpus", "newsroom", "--out", "x", "--published"],
         ["train", "--corpus", "absent.csv", "--out", "x"],

@@ -45,16 +45,16 @@ def test_a_model_is_measured_at_once_on_the_test_part(app, tiny_models):
     assert list(rows["word"]) == list(corpus.test[0].words)
 
 
-def test_how_sure_it_is_stands_beside_how_often_it_is_right(app, tiny_models):
-    corpus = loading.corpus("newsroom")
+def test_how_sure_it_is_stands_beside_how_often_it_is_right(app, tiny_models, monkeypatch):
+    assert "How sure it says it is" not in words_of(app("evaluate"))  # it marks too few names
+    monkeypatch.setattr(evaluate_work, "SPANS_A_BIN", 5)
+    evaluate_work._kept().clear()
     test = app("evaluate")
-    rows = evaluate_work.find(setting_of("news", corpus, "test")).sureness
-    if not rows:
-        assert "How sure it says it is" not in words_of(test)
-    n_marked = sum(row.n for row in rows)
-    found = evaluate_work.find(setting_of("news", corpus, "test")).predictions
-    assert n_marked == sum(len(p.spans) for p in found) > 100
+    done = evaluate_work.find(setting_of("news", loading.corpus("newsroom"), "test"))
+    n_marked = sum(len(p.spans) for p in done.predictions)
+    assert n_marked == sum(row.n for row in done.sureness) and len(done.sureness) == n_marked // 5
     assert "When it says" in words_of(test) and f"Over all {n_marked:,} names" in words_of(test)
+    assert len(test.get("plotly_chart")) == 4
 
 
 def test_with_few_names_nothing_is_said_of_how_sure_it_is():

@@ -115,9 +115,32 @@ ASKED = {
 
 
 @pytest.mark.parametrize("value", HOSTILE, ids=range(len(HOSTILE)))
-def test_no_hostile_value_ends_in_a_traceback(app, tiny_models, value):
-    for page, names in ASKED.items():
-        app(page, **dict.fromkeys(names, value), **{value[:40] or "empty": value})  # `app` looks for exceptions
+def test_no_hostile_value_ends_in_a_traceback(app, value):
+    app("train", **dict.fromkeys(ASKED["train"], value), **{value[:40] or "empty": value})  # `app` looks for exceptions
+
+
+@pytest.mark.parametrize("page", [page for page in ASKED if page != "train"])
+@pytest.mark.parametrize("value", ["inf", "<b>x</b>"])
+def test_nor_on_another_page(app, tiny_models, page, value):
+    app(page, **dict.fromkeys(ASKED[page], value))
+
+
+@pytest.mark.parametrize("value", HOSTILE, ids=range(len(HOSTILE)))
+def test_every_value_is_read_or_refused(value):
+    """Never another exception, never a value out of bounds."""
+    kinds = (
+        {"default": 1, "low": 0, "high": 10},
+        {"default": None, "low": 0.1, "high": 600.0},
+        {"default": False, "low": None, "high": None},
+        {"default": "a", "options": ["a", "b"], "low": None, "high": None},
+    )
+    for kind in kinds:
+        try:
+            found = links._read(value, **{"options": None, "words": str} | kind)
+        except ValueError:
+            continue
+        if kind["low"] is not None and found is not None:
+            assert kind["low"] <= found <= kind["high"] and type(found) is type(kind["low"])
 
 
 @pytest.mark.parametrize(

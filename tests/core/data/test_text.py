@@ -43,6 +43,7 @@ def test_sentences_hold_every_token_once(text):
         ("don't cant wed", ["do", "n't", "cant", "wed"]),
         ("#Rome won!! 👍🏽", ["#Rome", "won", "!!", "👍🏽"]),
         ("Rome—Paris\u00a0Oslo\u2028Bonn", ["Rome", "—", "Paris", "Oslo", "Bonn"]),
+        ("in the '80s, the ’90s.", ["in", "the", "'80s", ",", "the", "’90s", "."]),
         ("Lt. Col. Ada Lovelace", ["Lt.", "Col.", "Ada", "Lovelace"]),
         ("\t\r\n ", []),
         ("", []),

@@ -1,5 +1,7 @@
 """Prediction: offsets over any text, nothing lost, notes where a tutorial would fail."""
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -65,6 +67,22 @@ def test_the_order_of_texts_is_kept_and_company_changes_little():
     assert [p.text for p in together] == texts
     for a, b in zip(together, alone, strict=True):
         assert a.tags == b.tags and a.confidences == pytest.approx(b.confidences, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["bilstm-crf", "fast"])
+def test_a_long_text_keeps_every_word_and_costs_in_proportion(name):
+    """16 times the words without one full stop: some 16 times the seconds (256 times if each word looked at all others)."""
+    tagger, seconds = random_tagger(name), []
+    for n in (1_000, 16_000):
+        text = " ".join(f"Ada{i % 97} lives" for i in range(n // 2))
+        taken = []
+        for _ in range(2):
+            started = time.process_time()
+            [found] = predict(tagger, [text])
+            taken.append(time.process_time() - started)
+        assert len(found.tokens) == len(found.tags) == n and found.words[-1] == "lives"
+        seconds.append(min(taken))
+    assert seconds[1] < 64 * seconds[0], seconds
 
 
 def test_published_recipes_say_what_the_tutorial_would_do():

@@ -162,7 +162,8 @@ def test_every_recipe_makes_a_tagger_and_changes_within_bounds(name, published):
     small = resize(base, **{width: 8 for width in settings if width.endswith("_width")})
     assert {layer.width for layer in small.network.layers if layer.kind in ("conv", "bilstm")} <= {8}
     shapes = weight_shapes(new_tagger(CORPUS, small).network)
-    assert shapes["embed.word"] == (fit_encoder(CORPUS, base.encoding).n_word_ids, 8)
+    tables = {shape for key, shape in shapes.items() if key.endswith("embed.word")}  # a committee has one a member
+    assert tables == {(fit_encoder(CORPUS, base.encoding).n_word_ids, 8)}
 
 
 def test_wrong_names_and_values_are_told_kindly():
