@@ -647,7 +647,9 @@ def _add_train(command: argparse.ArgumentParser) -> None:
     command.add_argument("--epochs", type=_positive(int), metavar="N")
     command.add_argument("--seconds", type=_positive(float), metavar="S", help="training time, then the best is kept")
     command.add_argument("--seed", type=_seed, metavar="N", help="a whole number from 0 to 4,294,967,295")
-    command.add_argument("--rare-times", type=_positive(int), metavar="N", help="read rare labels up to N times an epoch")
+    command.add_argument(
+        "--rare-times", type=_positive(int), metavar="N", help="read rare labels up to N times an epoch"
+    )
     command.add_argument("--published", action="store_true", help="as the tutorial has it, mistakes included")
     command.add_argument("--tensorboard", action="store_true", help="also write the curves into FOLDER/tensorboard")
 

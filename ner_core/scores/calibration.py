@@ -36,7 +36,7 @@ from ner_core.tagger.predict import batches_by_length, spans_in_columns, tag_row
 
 N_BINS = 15
 COOLEST, HOTTEST = 0.25, 4.0  # the temperatures tried
-MOST_SENTENCES = 2_000  # to fit on: more would change the third digit
+MOST_SENTENCES = 1_500  # to fit on: one or two seconds
 FEWEST_SPANS = 50  # fewer marked names say too little about a temperature: it stays 1
 _PRECISION = 0.03  # of log temperature
 _CLIP = 1e-6  # a span that is said to be certain and is wrong costs no more than 13.8

@@ -160,8 +160,9 @@ def _unpack(data: bytes, member: str, expected: Mapping[str, tuple[int, ...]]) -
         raise StoreError(
             f"weights.npz: {member} holds {len(numbers):,} bytes of numbers, not {4 * math.prod(shape):,}."
         )
-    array = np.frombuffer(numbers, dtype="<f4").reshape(shape).astype(np.float32)  # a copy that may be written
+    array = np.frombuffer(numbers, dtype="<f4").reshape(shape).astype(np.float32)
     check_finite(member, array)
+    array.setflags(write=False)  # what is stored is not changed in place: `forward` may keep what it made of it
     return array
 
 

@@ -30,7 +30,9 @@ Shapes: B sentences, T columns, D width, U units, N directions, K tags; K+1 coun
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -144,14 +146,31 @@ def read(
     inputs = np.empty((n_columns, len(ways), n_rows, 4 * units), np.float32)  # (T,N,B,4U)
     for n, way in enumerate(ways):
         kernel, bias = weights[f"{layer.name}.{way}kernel"], weights[f"{layer.name}.{way}bias"]
-        projected = (columns @ (kernel * half) + bias * half).reshape(n_columns, n_rows, 4 * units)
+        projected = (columns @ _halved(kernel, half) + bias * half).reshape(n_columns, n_rows, 4 * units)
         if mask is not None:
             projected[~mask.T, : 2 * units] = SHUT
         inputs[:, n] = projected[::-1] if n else projected
-    recurrent = np.stack([weights[f"{layer.name}.{way}recurrent_kernel"] * half for way in ways])  # (N,U,4U)
+    recurrent = np.stack([_halved(weights[f"{layer.name}.{way}recurrent_kernel"], half) for way in ways])  # (N,U,4U)
     states = _walk(inputs, recurrent, half)  # (T,N,B,U)
     states = [states[::-1, n] if n else states[:, n] for n in range(len(ways))]
     return np.ascontiguousarray(np.concatenate(states, axis=-1).transpose(1, 0, 2))  # (B,T,N*U)
+
+
+_KEPT: dict[int, np.ndarray] = {}  # by the id of an array that lives
+
+
+def _halved(kernel: np.ndarray, half: np.ndarray) -> np.ndarray:
+    """`kernel` (D,4U) times `half` (4U,): kept where nobody can change `kernel`, as in a tagger that was loaded.
+
+    For one sentence this product would cost a tenth of its scores.
+    """
+    kept = _KEPT.get(id(kernel))
+    if kept is None:
+        kept = kernel * half
+        if not kernel.flags.writeable:
+            _KEPT[id(kernel)] = kept
+            weakref.finalize(kernel, _KEPT.pop, id(kernel), None)
+    return kept
 
 
 def _walk(inputs: np.ndarray, recurrent: np.ndarray, half: np.ndarray) -> np.ndarray:
@@ -335,11 +354,18 @@ def span_probabilities_of_batch(
 
 def _span_probability(chain: _Chain, row: int, span: Span, tags: Sequence[str]) -> float:
     """Walk the chain through the span, letting only its own tags pass."""
-    begins, continues = (np.array([tag == f"{way}-{span.label}" for tag in (*tags, None)]) for way in "BI")
+    begins, continues = _own_tags(tuple(tags), span.label)
     passing = chain.probabilities[span.start + 1, row] * begins  # (K+1,); column 0 is the boundary
     for column in range(span.start + 1, span.end):
         passing = chain.step(passing, column, row) * continues
     return float((chain.step(passing, span.end, row) * ~continues).sum())
+
+
+@lru_cache(maxsize=1000)
+def _own_tags(tags: tuple[str, ...], label: str) -> tuple[np.ndarray, np.ndarray]:
+    """Which tags are B-label, and which I-label: (K+1,) each; the boundary is neither."""
+    begins, continues = (np.array([tag == f"{way}-{label}" for tag in (*tags, None)]) for way in "BI")
+    return begins, continues
 
 
 class _Chain(NamedTuple):

@@ -12,6 +12,7 @@ Differs from the tutorials: they tag encoded test rows only; this takes any text
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -36,10 +37,13 @@ class Row:
     padding: tuple[int, int]
 
 
-def predict(tagger: Tagger, texts: Sequence[str | Sentence], *, with_confidences: bool = True) -> list[Prediction]:
+def predict(
+    tagger: Tagger, texts: Sequence[str | Sentence], *, with_confidences: bool = True, threads: int = 1
+) -> list[Prediction]:
     """Tag texts or Sentences; return one Prediction each, in their order.
 
-    A text is cut into sentences and words; a Sentence keeps its words, and its spans become `gold`.
+    A text is cut into sentences and words; a Sentence keeps its words, and its spans become `gold`. `threads` share
+    the batches of many texts (NumPy lets go of Python's lock while it computes); the answer is the same.
     Raises ValueError if the tagger is not trained, TypeError for anything but str or Sentence.
     """
     if not tagger.is_trained:
@@ -51,7 +55,8 @@ def predict(tagger: Tagger, texts: Sequence[str | Sentence], *, with_confidences
     parts = [_sentences_of(text) for text in texts]
     windows = [list(_windows(sentences, tagger.encoder.max_length)) for sentences in parts]
     pieces = [piece for cut in windows for piece in cut]
-    rows = iter(tag_rows(tagger, encode(tagger.encoder, pieces), pieces, with_confidences=with_confidences))
+    encoded = encode(tagger.encoder, pieces)
+    rows = iter(tag_rows(tagger, encoded, pieces, with_confidences=with_confidences, threads=threads))
     return [
         _join(tagger, text, sentences, [next(rows) for _ in cut])
         for text, sentences, cut in zip(texts, parts, windows, strict=True)
@@ -83,6 +88,7 @@ def tag_rows(
     sentences: Sequence[Sentence],
     *,
     with_confidences: bool = False,
+    threads: int = 1,
     score: Callable[[Batch], np.ndarray] | None = None,
     watch: Callable[[Batch, np.ndarray], None] | None = None,
 ) -> list[Row]:
@@ -92,9 +98,9 @@ def tag_rows(
     `watch` is shown every batch with its decoded tag ids (B,T).
     """
     score = score or (lambda batch: forward.tag_scores(tagger.network, tagger.weights, batch))
-    rows: list[Row | None] = [None] * len(sentences)
     allowed = _allowed(tagger.encoder.tags) if tagger.network.forbids_illegal else None
-    for chosen in batches_by_length(encoded):
+
+    def tag(chosen: np.ndarray) -> list[Row]:
         batch = encoded.batch(chosen)
         scores = score(batch)  # (B,T,K)
         counted = batch.mask if tagger.network.is_masked else np.ones_like(batch.mask)  # (B,T)
@@ -109,8 +115,21 @@ def tag_rows(
         confidences: list[tuple[float, ...]] = [()] * len(chosen)
         if with_confidences:
             confidences = _confidences(tagger, scores, counted, batch.columns, all_spans, allowed)
-        for b, i in enumerate(chosen):
-            rows[i] = Row(all_tags[b], all_spans[b], confidences[b], _padding(tagger, batch, tag_ids, b))
+        return [
+            Row(all_tags[b], all_spans[b], confidences[b], _padding(tagger, batch, tag_ids, b))
+            for b in range(len(chosen))
+        ]
+
+    groups = list(batches_by_length(encoded))
+    if threads > 1 and len(groups) > 1:
+        with ThreadPoolExecutor(threads) as pool:
+            tagged = list(pool.map(tag, groups))
+    else:
+        tagged = list(map(tag, groups))
+    rows: list[Row | None] = [None] * len(sentences)
+    for chosen, found in zip(groups, tagged, strict=True):
+        for i, row in zip(chosen, found, strict=True):
+            rows[i] = row
     return rows
 
 

@@ -24,7 +24,7 @@ from __future__ import annotations
 import random
 import re
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -67,7 +67,10 @@ class Template:
 
 
 def read_names(folder: Path = NAMES) -> Names:
-    """Read every list of a folder; the file's name is the label. Raises InputError where a name stands in no section."""
+    """Read every list of a folder; the file's name is the label, and words without one stand in files such as `_words`.
+
+    Raises InputError where a name stands in no section.
+    """
     sections: dict[str, tuple[str, ...]] = {}
     labels: dict[str, str] = {}
     for path in sorted(folder.glob("*.txt")):
@@ -75,7 +78,8 @@ def read_names(folder: Path = NAMES) -> Names:
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             if line.startswith("## "):
                 section = line[3:].strip()
-                labels[section] = labels[section.partition(".")[0]] = path.stem
+                label = "" if path.stem.startswith("_") else path.stem
+                labels[section] = labels[section.partition(".")[0]] = label
             elif line.strip():
                 if not section:
                     raise InputError(
@@ -112,7 +116,7 @@ def hold_out_names(names: Names, share: float, *, at_least: int = 25) -> tuple[N
         plain = [entry for entry in entries if "{" not in entry]
         patterns = tuple(entry for entry in entries if "{" in entry)
         first, second = hold_out(plain, share)
-        if len(plain) >= at_least and second and names.labels[section] != "tim":
+        if len(plain) >= at_least and second and names.labels[section] not in ("tim", ""):
             kept[section], held[section] = tuple(first) + patterns, tuple(second) + patterns
     return Names(kept, names.labels), Names(held, names.labels)
 
@@ -164,7 +168,9 @@ def make_up(names: Names, section: str, chance: random.Random) -> str:
 
 
 def fill(template: str, names: Names, chance: random.Random, *, kind: str = "", made_up: float = 0.0) -> list[Sentence]:
-    """Fill a template's slots; return its sentences, cut as any text is. Kinds that end in "lower" become lower case."""
+    """Fill a template's slots; return its sentences, cut as any text is. Kinds that end in "lower" become lower case, in
+    "capitals" capitals.
+    """
     return _to_sentences(*_fill_text(template, names, chance, kind, made_up), kind)
 
 
@@ -173,6 +179,8 @@ def _fill_text(
 ) -> tuple[str, list[tuple]]:
     """The text with its names, and where they stand: (start, end, label) in characters."""
     text, marks = _put_names(template, names, chance, made_up)
+    if kind.endswith("capitals"):
+        return "".join(c.upper() if len(c.upper()) == 1 else c for c in text), marks
     if not kind.endswith("lower"):
         return text, marks
     for _ in range(_MOST_TRIES):
@@ -195,16 +203,22 @@ def _put_names(template: str, names: Names, chance: random.Random, made_up: floa
             if slot[1] != section:
                 name = "#" + re.sub(r"\W", "", name)
         start = len(text)
-        if between == " " and label == "per" and marks and marks[-1][2] == "per":  # a title, or a name in two slots
-            start = marks.pop()[0]
+        if not label:
+            text += name
+            continue
+        if between == " " and label == "per" and marks and marks[-1][1:] == (start - 1, "per"):
+            start = marks.pop()[0]  # a title and a name, or a name in two slots
         text += name
         marks.append((start, len(text), label))
     return text + template[last:], marks
 
 
-def _to_sentences(text: str, marks: Iterable[tuple[int, int, str]], kind: str) -> list[Sentence]:
-    """Cut the text into sentences whose spans are the marks, each widened to whole words."""
-    found = []
+def _to_sentences(text: str, marks: Sequence[tuple[int, int, str]], kind: str) -> list[Sentence]:
+    """Cut the text into sentences whose spans are the marks, each widened to whole words.
+
+    Where a name is cut in two ("st. ives" may end a sentence) the text is given up.
+    """
+    found, n_marked = [], 0
     for cut in split_sentences(text):
         bounds = [(token.start, token.end) for token in cut.tokens]
         spans = []
@@ -212,8 +226,9 @@ def _to_sentences(text: str, marks: Iterable[tuple[int, int, str]], kind: str) -
             inside = [i for i, (left, right) in enumerate(bounds) if left < end and right > start]
             if inside and (not spans or spans[-1].end <= inside[0]):
                 spans.append(Span(inside[0], inside[-1] + 1, label))
+        n_marked += len(spans)
         found.append(Sentence(cut.words, tuple(spans), meta=(("genre", kind),)))
-    return found
+    return found if n_marked == len(marks) else []
 
 
 def compose(

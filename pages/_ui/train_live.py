@@ -121,10 +121,15 @@ def _draw(run_id: str, every: float | None) -> None:
     record = record_of(run)
     if every and state not in ACTIVE_STATES:
         st.rerun()  # the whole page once more, without the timer
-    _show_state(run, record, state)
-    if state not in ACTIVE_STATES:
-        show_result(run, record, state)
-    show_curves(run, record)
+    # Three places that stay: where one drawing puts a word and the next one a container that is not yet sent to a slow
+    # browser, Streamlit sends the container's content alone, and the page breaks.
+    with st.container():
+        _show_state(run, record, state)
+    with st.container():
+        if state not in ACTIVE_STATES:
+            show_result(run, record, state)
+    with st.container():
+        show_curves(run, record)
     if every and _every_seconds(record) != every:
         st.rerun()  # the first point stands, or others have come or gone: look less or more often from now on
 
@@ -141,7 +146,7 @@ def _show_state(run: Run, record: RunRecord, state: str) -> None:
             person.watcher_buttons(run)
             run_again.copy_button(run, key="live")
         elif state in ACTIVE_STATES:
-            if state in ("running", "paused"):
+            if record.started and state in ("running", "paused"):
                 _tell_buttons(run, record)
             st.button(
                 "Stop",
@@ -169,8 +174,6 @@ def _tell_buttons(run: Run, record: RunRecord) -> None:
         args=(run.id, jobs.continue_run if is_paused else jobs.pause_run),
         help="It goes on where it stands." if is_paused else _PAUSE_HELP,
     )
-    if not record.started:
-        return
     with st.popover("Learning rate", key="train_rate_box"):
         least, most = (recipes.BOUNDS["learning_rate"].low, recipes.BOUNDS["learning_rate"].high)
         key = f"train_rate_{run.id}"

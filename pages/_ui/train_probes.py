@@ -58,18 +58,19 @@ def _draw(run: Run, record: RunRecord, has_timer: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         when = f": {shown[at].moment.words}" if shown else ""
         st.markdown(f"**Your sentences**{plain(when)}", width="stretch")
-        if len(shown) > 1:
-            st.button(
-                "Pause" if is_playing else "Play",
-                key=f"probes_play_{run.id}",
-                on_click=_pause if is_playing else _play,
-                args=(run, [each.moment.step for each in shown], at),
-                help="Steps through the moments, from the one in view or, at the end, from the first.",
-            )
+        st.button(
+            "Pause" if is_playing else "Play",
+            key=f"probes_play_{run.id}",
+            on_click=_pause if is_playing else _play,
+            args=(run, [each.moment.step for each in shown], at),
+            disabled=len(shown) < 2,
+            help="Steps through the moments, from the one in view or, at the end, from the first.",
+        )
         if not is_recording(run):
             _ask_sentences(run, texts)
-    if len(shown) > 1:
-        _slider(run, [each.moment for each in shown], at)
+    with st.container():  # stays, so that nothing below it changes its place (see `train_live`)
+        if len(shown) > 1:
+            _slider(run, [each.moment for each in shown], at)
     labels = labels_of(record, shown)
     with st.container(border=True, height=HEIGHT):
         if not shown:

@@ -115,7 +115,7 @@ def test_a_large_part_waits_for_the_button(app, tiny_models, monkeypatch):
     assert not test.get("plotly_chart")
     test.button(key="evaluate_now").click().run()
     assert not test.exception
-    assert len(test.get("plotly_chart")) == 3
+    assert len(test.get("plotly_chart")) == 4
 
 
 def test_an_empty_part_says_so(app, tiny_models, monkeypatch):

@@ -121,7 +121,9 @@ def test_a_good_archive_opens():
     """So that the refusals above are for what is hostile, not for how the archive was made."""
     found = archive.unpack_weights(npz([(f"{name}.npy", npy(array)) for name, array in WEIGHTS.items()]), SHAPES)
     assert list(found) == list(WEIGHTS)
-    assert all(np.array_equal(found[name], array) and found[name].flags.writeable for name, array in WEIGHTS.items())
+    assert all(
+        np.array_equal(found[name], array) and not found[name].flags.writeable for name, array in WEIGHTS.items()
+    )
 
 
 # --- JSON and its values ---------------------------------------------------------------------

@@ -112,3 +112,9 @@ def test_wrong_use_is_told():
         predict(random_tagger(), "one text")
     with pytest.raises(TypeError, match="Received: int"):
         predict(random_tagger(), [3])
+
+
+def test_several_threads_answer_as_one_does():
+    tagger = random_tagger()
+    texts = [f"Ada Lovelace met {n} people in London on Monday, and {'again ' * (n % 40)}in Rome." for n in range(400)]
+    assert predict(tagger, texts, threads=3) == predict(tagger, texts)

@@ -49,8 +49,8 @@ def spans_of(sentence):
 
 def test_the_lists_that_ship_have_every_label_and_are_long():
     names, templates = shipped()
-    assert {names.labels[section] for section in names.sections} == set(GMB_LABELS)
-    sizes = dict.fromkeys(GMB_LABELS, 0)
+    assert {names.labels[section] for section in names.sections} == {*GMB_LABELS, ""}
+    sizes = dict.fromkeys((*GMB_LABELS, ""), 0)
     for section, entries in names.sections.items():
         sizes[names.labels[section]] += len(entries)
     assert all(sizes[label] >= 300 for label in ("geo", "per", "org", "art", "tim", "gpe"))
@@ -65,7 +65,7 @@ def test_every_slot_of_the_lists_that_ship_can_be_filled():
                 assert draw(names, slot, random.Random(1)), f"{section}: {entry}"
     for template in templates:
         for slot in re.findall(r"\{([^{}]+)\}", template.text):
-            assert names.labels.get(slot.removeprefix("#")) in GMB_LABELS, template.text
+            assert names.labels.get(slot.removeprefix("#")) in (*GMB_LABELS, ""), template.text
         assert not re.search(r"[{}\[\]|]", re.sub(r"\{[^{}]+\}|\[[^\[\]|]+\|\w+\]", "", template.text)), template.text
 
 
@@ -102,6 +102,17 @@ def test_a_title_and_a_name_in_two_slots_are_one_mention():
     assert sentence.spans == (Span(0, 2, "per"),)
 
 
+def test_words_of_no_label_are_no_mention_and_part_two_names():
+    names = Names({"given.a": ("Ada",), "did": ("met",)}, {"given": "per", "did": ""})
+    [sentence] = fill("{given} {did} {given}", names, random.Random(1))
+    assert sentence.text == "Ada met Ada"
+    assert sentence.spans == (Span(0, 1, "per"), Span(2, 3, "per"))
+
+
+def test_a_text_that_cuts_a_name_in_two_is_given_up():
+    assert fill("[Yes. No|art] it is", NAMES, random.Random(1)) == []
+
+
 def test_two_names_of_other_labels_stay_two():
     [sentence] = fill("{city} {time}", NAMES, random.Random(1))
     assert [span.label for span in sentence.spans] == ["geo", "tim"]
@@ -131,6 +142,12 @@ def test_lower_kinds_are_lower_and_avoid_everyday_words():
     names = Names({"place": ("US", "Peru")}, {"place": "geo"})
     texts = {fill("Go to {place}", names, random.Random(i), kind="chat lower")[0].text for i in range(30)}
     assert texts == {"go to peru"}
+
+
+def test_capitals_are_capitals():
+    [sentence] = fill("Go to {city}", NAMES, random.Random(1), kind="capitals")
+    assert sentence.text in ("GO TO ROME", "GO TO NEW YORK")
+    assert [span.label for span in sentence.spans] == ["geo"]
 
 
 def test_an_unknown_slot_says_which():
