@@ -194,6 +194,7 @@ def main() -> int:
     parser.add_argument("--seeds", default="1,2,3", help="of our recipes; the other systems take the first")
     parser.add_argument("--fresh", action="store_true", help="forget what was measured before")
     parser.add_argument("--report-only", action="store_true", help="write the document from what is there")
+    parser.add_argument("--note", default="", help="a line for the document: what else ran, which rows had one core")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.one:
@@ -219,7 +220,7 @@ def main() -> int:
         if not is_there(name):
             print(f"The book has no recipe {name!r} (yet): it is left out.")
     problems = [] if chosen.report_only else run_all(jobs, size, folder)
-    write(every, size, folder, problems)
+    write(every, size, folder, problems, chosen.note)
     return 1 if problems else 0
 
 
@@ -227,13 +228,13 @@ def known(jobs: Sequence[Job]) -> list[str]:
     return sorted({job.system or job.kind for job in jobs})
 
 
-def write(jobs: Sequence[Job], size: Size, folder: Path, problems: Sequence[str]) -> None:
+def write(jobs: Sequence[Job], size: Size, folder: Path, problems: Sequence[str], note: str = "") -> None:
     """Print the report; of a full run, write it and draw its plots."""
     from benchmarks.engine_report import draw_plots, write_report
 
     found = list(results(jobs, folder))
     missing = [job.name for job in jobs if not read_result(folder, job.name)]
-    text = write_report(found, size, problems=problems, missing=missing)
+    text = write_report(found, size, problems=problems, missing=missing, note=note)
     print(text)
     if size.name == "full":
         pictures = draw_plots(found, ROOT / "docs" / "pictures")

@@ -78,10 +78,13 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 # --- the document -----------------------------------------------------------------------------
 
 
-def write_report(found: Found, size: Size, *, problems: Sequence[str] = (), missing: Sequence[str] = ()) -> str:
+def write_report(
+    found: Found, size: Size, *, problems: Sequence[str] = (), missing: Sequence[str] = (), note: str = ""
+) -> str:
     """Put all of it into words."""
     seeds = sorted({job.seed for job, _ in found if job.kind == "ours"})
-    lines = ["# The engine, measured", "", *intro(found, size, seeds), ""]
+    lines = ["# The engine, measured", "", *intro(found, size, seeds)]
+    lines += [f"- {note}"] if note else []
     lines += [f"- Not measured: {problem}" for problem in problems]
     if missing:
         lines += [f"- Not measured yet: {', '.join(missing)}."]

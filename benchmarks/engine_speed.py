@@ -22,6 +22,7 @@ import numpy as np
 from benchmarks.engine_data import Size, f1_of, load_part, n_tokens, peak_mb, raw_text, raw_texts
 from benchmarks.tutorials import ROOT
 from ner_core.records import Sentence, Span
+from ner_core.training.machine import available_cores
 
 FIRST = "Ada Lovelace lives in London."
 N_WORDS = 20  # of a single sentence
@@ -113,7 +114,7 @@ class Ours:
         return [p.spans for p in self.predict(self.tagger, sentences, with_confidences=False)]
 
     def bulk(self, texts: Sequence[str], n_processes: int) -> int:
-        return sum(len(prediction.spans) for prediction in self.predict(self.tagger, texts))
+        return sum(len(prediction.spans) for prediction in self.predict(self.tagger, texts, threads=available_cores()))
 
 
 class SpaCy:

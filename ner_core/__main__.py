@@ -21,7 +21,6 @@ from ner_core.records import Corpus, Counts, EpochDone, Event, InputError, Repor
 from ner_core.training.sweep import add_command as add_sweep
 
 FORMS = ("conll", "jsonl", "csv", "spacy")
-_TIME_DECIDES = 1000  # epochs, where a number of seconds was given and no number of epochs
 _LINES_A_PIECE = 2048  # texts a worker of a cluster tags before it is given more
 _LINES_AT_ONCE = 256  # texts tagged together: bounds memory on endless input
 
@@ -214,8 +213,7 @@ def train(chosen: argparse.Namespace) -> int:
     base = suited(base, corpus)
     if chosen.rare_times:
         base = resize(base, rare_times=chosen.rare_times)
-    epochs = chosen.epochs or (_TIME_DECIDES if chosen.seconds else None)
-    asked = {"epochs": epochs, "seconds": chosen.seconds, "seed": chosen.seed}
+    asked = {"epochs": chosen.epochs, "seconds": chosen.seconds, "seed": chosen.seed}
     config = replace(base.training, **{name: value for name, value in asked.items() if value is not None})
     _say(f"{base.name} ({'published' if chosen.published else 'mended'}) on {corpus.name}: loading TensorFlow …")
     with _without_chatter():
@@ -360,10 +358,11 @@ def _predictions(tagger, lines: Iterable[str]) -> Iterator[list]:
     """The predictions in the order of the lines, some at a time; a cluster's workers tag pieces of them side by side."""
     from ner_core.tagger.predict import predict
     from ner_core.training import cluster
+    from ner_core.training.machine import available_cores
 
     if cluster.scheduler():
         return cluster.tag_pieces(tagger, _bunches(lines, _LINES_A_PIECE))
-    return (predict(tagger, texts) for texts in _bunches(lines, _LINES_AT_ONCE))
+    return (predict(tagger, texts, threads=available_cores()) for texts in _bunches(lines, _LINES_AT_ONCE))
 
 
 def _tag_as_they_come(tagger, lines: Iterable[str]) -> None:
@@ -645,7 +644,9 @@ def _add_train(command: argparse.ArgumentParser) -> None:
     command.add_argument("--dev", metavar="FILE", help="a dev part of its own")
     command.add_argument("--test", metavar="FILE", help="a test part of its own")
     command.add_argument("--epochs", type=_positive(int), metavar="N")
-    command.add_argument("--seconds", type=_positive(float), metavar="S", help="training time, then the best is kept")
+    command.add_argument(
+        "--seconds", type=_positive(float), metavar="S", help="training time at most, then the best is kept"
+    )
     command.add_argument("--seed", type=_seed, metavar="N", help="a whole number from 0 to 4,294,967,295")
     command.add_argument(
         "--rare-times", type=_positive(int), metavar="N", help="read rare labels up to N times an epoch"

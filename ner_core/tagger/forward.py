@@ -160,9 +160,9 @@ _KEPT: dict[int, np.ndarray] = {}  # by the id of an array that lives
 
 
 def _halved(kernel: np.ndarray, half: np.ndarray) -> np.ndarray:
-    """`kernel` (D,4U) times `half` (4U,): kept where nobody can change `kernel`, as in a tagger that was loaded.
+    """`kernel` (D,4U) times `half` (4U,): kept where `kernel` is read-only, as in a tagger that was loaded.
 
-    For one sentence this product would cost a tenth of its scores.
+    (Who makes an array writable again copies it first.) For one sentence this product would cost a tenth of its scores.
     """
     kept = _KEPT.get(id(kernel))
     if kept is None:

@@ -18,8 +18,8 @@ same arithmetic, and `TimeDistributed` in Keras 3.15.1 loses steps when batches 
 
 A network may be a **committee** of several stacks. Each begins with weights of its own, reads the sentences in an order
 of its own and learns as if it were alone; then their tag scores, and how their CRFs let tags follow each other, are
-averaged. Where one errs by chance, the others outvote it. Such an average multiplies the members' distributions over
-rows of tags: a product of experts (Hinton 2002). That members may differ by chance alone is from Lakshminarayanan et al.
+averaged. Where one errs by chance, the others outvote it. Before a CRF, such an average multiplies the members'
+distributions over rows of tags: a product of experts (Hinton 2002). That members may differ by chance alone is from Lakshminarayanan et al.
 2017, "deep ensembles"; stacks of different kinds differ more.
 
 Shapes: B sentences, T columns, D width, U units, K tags, V size of a vocabulary.
@@ -94,10 +94,9 @@ def check_network(network: NetworkConfig) -> None:
     """Raise ValueError unless each stack begins with ids, ends with K scores, and names its layers apart."""
     for layers in (network.layers, *network.others):
         _check_stack(layers, network)
-    if len({layers[-1].kind == "crf" for layers in (network.layers, *network.others)}) > 1:
-        raise ValueError(
-            "Either all members of a committee end with a crf, or none. Received: some with, some without."
-        )
+    ends = {(layers[-1].kind, layers[-1].activation) for layers in (network.layers, *network.others)}
+    if len(ends) > 1:
+        raise ValueError(f"All members of a committee end with the same kind of layer. Received: {sorted(ends)}.")
 
 
 def _check_stack(layers: tuple[Layer, ...], network: NetworkConfig) -> None:
@@ -360,6 +359,11 @@ class Network:
                     variables = self.model.get_layer(layer.name).trainable_variables
                     found |= {f"{layer.name}.{variable.name}": variable for variable in variables}
         return found
+
+    def crf_weights(self) -> dict[str, np.ndarray]:
+        """The CRF's weights alone, by name."""
+        variables = self.crf.trainable_variables
+        return {f"{self.config.layers[-1].name}.{variable.name}": variable.numpy() for variable in variables}
 
     def weights_as_dict(self) -> dict[str, np.ndarray]:
         """A copy of every weight, by name."""

@@ -56,12 +56,13 @@ from ner_core.scores.report import evaluate
 from ner_core.scores.tokens import token_claims
 from ner_core.tagger import forward
 from ner_core.tagger.encode import Encoded, encode
-from ner_core.tagger.networks import Network, batch_inputs, build_network, stacks
+from ner_core.tagger.networks import Network, batch_inputs, build_network
 from ner_core.tagger.predict import predict, tag_rows
 from ner_core.training.adam import KerasAdam, LazyAdam
 from ner_core.training.trend import PATIENCE, Trend
 
 _ACCURACY_EVERY = 10  # steps; decoding a CRF's best path at every step would slow training
+_SPEED_KNOWN = 0.05  # the share of all steps after which their speed is believed
 _PAUSE_SECONDS = 0.05  # so often a paused run asks whether it may go on
 
 Control = Callable[[], str | float | None]
@@ -84,7 +85,8 @@ def train(
 
     `control` is asked after every step. Its answer None lets the run go on, "stop" ends it, "pause" makes it wait
     (and ask again) as long as that is the answer, and a number is the learning rate from now on. The same seed on
-    the same machine gives the same events, times aside. At the end `tagger.weights` are the best
+    the same machine gives the same events, times aside (where `config.seconds` ends a run before its epochs do, or would,
+    the learning rate falls by the clock, and they differ). At the end `tagger.weights` are the best
     epoch's (`config.keeps_best`) or the last one's.
 
     `keep` is given a Snapshot after every epoch, and within one where the run is told to stop. From such a
@@ -146,9 +148,6 @@ class _Run:
         self.network = build_network(tagger.network, config.seed, self.allowed)
         if tagger.is_trained:
             self.network.load_weights_dict(tagger.weights)
-        lasts = tuple(f"{stack[-1].name}." for stack in stacks(tagger.network))
-        variables = self.network.variables_by_name() if tagger.network.has_crf else {}
-        self.crf_variables = {name: v for name, v in variables.items() if name.startswith(lasts)}
         self.n_parameters = sum(int(np.prod(v.shape)) for v in self.network.trainable_variables)
         self.optimizers = [_optimizer(config, member.trainable_variables) for member in self.network.members]
         pairs = zip(self.network.members, self.optimizers, strict=True)
@@ -157,7 +156,7 @@ class _Run:
         self.step = self.n_steps_now = self.n_epochs = self.best_epoch = 0
         self.best_value, self.best_weights, self.reason = (-math.inf, -math.inf), {}, ""
         self.totals, self.history, self.trend = _Totals(), (), Trend()
-        self.learning_rate, self.n_batches = config.learning_rate, 0
+        self.learning_rate, self.n_batches, self.first_seconds = config.learning_rate, 0, 0.0
         self.started = time.monotonic()
         self.has_floors = self.is_cut_short = False
 
@@ -177,6 +176,7 @@ class _Run:
             batch = self._with_unknown_words(self.encoded.batch(rows))
             rate = self.learning_rate * self._rate_left()
             loss, gradient_norm = self._take_step(member, batch, rate)
+            self.first_seconds = self.first_seconds or self.seconds()
             self.step += 1
             self.n_steps_now += 1
             yield StepDone(self.step, epoch, loss, self.seconds(), int(batch.mask.sum()), rate, gradient_norm)
@@ -214,18 +214,25 @@ class _Run:
         loss = float(loss)
         self.totals.add_loss(loss, int(_counted(self.tagger, batch).sum()))
         if self.n_steps_now % _ACCURACY_EVERY == 0:
-            counted = _counted(self.tagger, batch)
-            weights = {name: variable.numpy() for name, variable in self.crf_variables.items()}
-            tag_ids = forward.decode_tags(self.tagger.network, weights, scores.numpy(), counted, self.allowed)
+            counted, own = _counted(self.tagger, batch), self.network.members[member]
+            weights = own.crf_weights() if own.config.has_crf else {}
+            tag_ids = forward.decode_tags(own.config, weights, scores.numpy(), counted, self.allowed)
             self.totals.add_cells(tag_ids, batch.tag_ids, counted)
         return loss, float(length)
 
     def _rate_left(self) -> float:
         """The share of the learning rate that is left for the next step."""
         progress = (self.n_epochs * self.n_batches + self.n_steps_now) / max(self.n_batches * self.config.epochs, 1)
-        if self.config.seconds:
+        if self.config.seconds and self._will_be_late(progress):
             progress = max(progress, self.seconds() / self.config.seconds)
         return 1 + (self.config.final_rate - 1) * min(progress, 1.0)
+
+    def _will_be_late(self, progress: float) -> bool:
+        """Tell whether the time given will be over before the epochs are, at the speed of the steps so far."""
+        if progress < _SPEED_KNOWN:
+            return False
+        since_first = self.seconds() - self.first_seconds  # the first step is slow: TensorFlow traces it
+        return self.first_seconds + since_first / progress > self.config.seconds
 
     def _with_unknown_words(self, batch: Batch) -> Batch:
         """Hide a share of the words behind `<unk>`, so that `<unk>` is learned too."""

@@ -1,4 +1,4 @@
-"""A committee: several networks of the same layers, asked as if they were one."""
+"""A committee: several networks, asked as if they were one."""
 
 from dataclasses import replace
 
