@@ -67,9 +67,9 @@ clean:
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-# --use-pep517: seqeval comes as source, and what builds it needs packages of its own.
-.venv/test.installed: .venv/app.installed requirements-test.txt
-	$(BIN)/python -m pip install --disable-pip-version-check --use-pep517 -r requirements-test.txt
+# --use-pep517: seqeval comes as source, and what builds it needs packages of its own. The cluster's tests need Dask.
+.venv/test.installed: .venv/app.installed requirements-test.txt requirements-cluster.txt
+	$(BIN)/python -m pip install --disable-pip-version-check --use-pep517 -r requirements-test.txt -r requirements-cluster.txt
 	@touch $@
 
 .venv/bench.installed: .venv/test.installed requirements-bench.txt

@@ -5,8 +5,8 @@
 Trains and measures every system on GMB in the common split (and ours on WNUT-17), one after another, each in a
 process of its own that has all cores; then writes `docs/benchmarks.md` and its plots. Reads the corpora from
 `NER_LAB_CORPORA` (default: ../shared/corpora beside the checkout). What is measured lies under `.ner_lab/bench`, one
-JSON file a job, so that an interrupted run goes on where it was; a job is done anew when its recipe or the
-measure has changed, or with `--fresh`. Our recipes train with every seed; spaCy, CRFsuite and the tutorial's network
+JSON file a job, so that an interrupted run goes on where it was; a job is done anew when its recipe or its
+size has changed, or with `--fresh` (which a change of code asks for). Our recipes train with every seed; spaCy, CRFsuite and the tutorial's network
 with the first. `--quick` takes small parts and short times, writes no document, and its figures mean nothing but
 that everything runs.
 """

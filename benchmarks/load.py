@@ -6,7 +6,8 @@ Starts the app as a class is served, on two cores, and lets so many simulated br
 Streamlit's own protocol (the messages of the installed `streamlit.proto`): each opens the app within ten seconds of the
 others, explores a corpus, starts a training (as many different ones as `--trainings`; who asks for the same one watches it),
 watches its curve, tries sentences. What a fragment's timer asks for is asked for as a browser would. A session fails where it
-is not shown its histogram, its curve's points or its entities, where an error is on its page, or where an answer does not come.
+is not shown its histogram, its curve's points or its entities, where an error is on its page, or where an answer does not come. With `--idle-minutes` all
+then watch trainings that outlast that time and do nothing else: the server's memory must not grow.
 
 Source: Streamlit's own load tests (one browser a user; p50, p95, p99; memory) and hubtraf, which lets a class of bots into a
 JupyterHub. Differs from them: no browser draws anything, so that two cores carry the class and its server; what a browser
@@ -26,15 +27,16 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode
 
-from ner_core.records import RunStarted
+from ner_core.records import RunEnded, RunStarted, TrainConfig
+from ner_core.tagger.store import write_file
 from ner_core.training.machine import available_cores
-from ner_core.training.runs import read_events
+from ner_core.training.runs import RunConfig, read_events
 
 ROOT = Path(__file__).resolve().parents[1]
 WITHIN = 10.0  # seconds in which all open the app, and in which all start their training
@@ -328,6 +330,56 @@ async def study(number: int, browser: Browser, asked: argparse.Namespace, chance
         await browser.until(lambda: browser.n_points() >= 2, "the curve again")
 
 
+async def watch_long(number: int, browser: Browser, asked: argparse.Namespace) -> None:
+    """Start a training that outlasts the idle time, or join who has started it already; its curve stays in view."""
+    await browser.go("train")
+    await browser.press("train_again")
+    await browser.go("train", **long_training(number % PLACES, asked))
+    await browser.press("train_start")
+    await browser.until(lambda: "run=" in browser.query, "the long training")
+    await browser.until(lambda: browser.n_points() >= 2, "two points of its curve", 5 * ANSWER_SECONDS)
+
+
+def long_training(number: int, asked: argparse.Namespace) -> dict[str, str]:
+    """The form's address of a training that goes on well beyond the idle time: nine networks in small, careful steps."""
+    from ner_core.data.corpus import load_corpus
+    from pages._ui.train_form import address_of
+
+    settings = {"epochs": 100, "batch_tokens": 50, "learning_rate": 0.00001}
+    training = TrainConfig(seed=1_000 + number, seconds=60.0 * (asked.idle_minutes + 30))
+    config = RunConfig("newsroom", "Newsroom", "best", hyperparameters=settings, training=training)
+    return address_of(config, load_corpus())
+
+
+async def look_again(browser: Browser, home: Path) -> None:
+    """After the idle time: nothing has broken meanwhile, the training goes on, and one more rerun shows its curve."""
+    browser._check()
+    run = parse_qs(browser.query)["run"][0]
+    if any(isinstance(event, RunEnded) for event in read_events(home / "runs" / run)[0]):
+        raise SessionError("its training ended before the idle time did")
+    await browser.go("train", run=run)
+    await browser.until(lambda: browser.n_points() >= 2, "the curve after the idle time")
+
+
+async def idle(browsers: Sequence[Browser], asked: argparse.Namespace, server, lesson: Lesson) -> None:
+    """Let the browsers watch long trainings, and note the server's memory once a minute; the lesson's times stay as they are."""
+    lesson.book.is_quiet = True
+    write_file(server.home / "class.json", b'{"seconds": null, "is_one_each": false}')  # as a teacher would: no limits
+    await note_failures(lesson.book, "idle ", (watch_long(n, each, asked) for n, each in enumerate(browsers)))
+    for minute in range(asked.idle_minutes + 1):
+        lesson.idle_mb.append(memory_mb(server.pid))
+        if minute < asked.idle_minutes:
+            await asyncio.sleep(60)
+    await note_failures(lesson.book, "after the idle time, ", (look_again(each, server.home) for each in browsers))
+
+
+async def note_failures(book: Book, when: str, tasks: Iterable[Coroutine]) -> None:
+    """Do what all browsers do at the same time, and note who failed."""
+    for number, done in enumerate(await asyncio.gather(*tasks, return_exceptions=True), 1):
+        if done is not None:
+            book.failed.append(f"{when}browser {number}: {done if isinstance(done, SessionError) else repr(done)}")
+
+
 def minutes_each(asked: argparse.Namespace) -> float:
     """So long a training may last that two at once are through before the lesson ends, their starts included."""
     return max(0.1, round((asked.seconds - 50) * PLACES / asked.trainings * 0.6 / 60, 1))
@@ -403,22 +455,18 @@ async def hold(asked: argparse.Namespace, server) -> Lesson:
     tasks = [
         study(number, browser, asked, random.Random(chance.random()), ends) for number, browser in enumerate(browsers)
     ]
-    for number, done in enumerate(await asyncio.gather(*tasks, return_exceptions=True)):
-        if done is not None:
-            book.failed.append(f"browser {number + 1}: {done if isinstance(done, SessionError) else repr(done)}")
+    await note_failures(book, "", tasks)
     lesson.full_mb, lesson.peak_mb = memory_mb(server.pid), memory_mb(server.pid, "VmHWM")
     lesson.load = os.getloadavg()[0] if hasattr(os, "getloadavg") else math.nan
     lesson.n_trainings = len(list((server.home / "runs").glob("[0-9]*")))
-    for minute in range(asked.idle_minutes + 1 if asked.idle_minutes else 0):
-        lesson.idle_mb.append(memory_mb(server.pid))
-        if minute < asked.idle_minutes:
-            await asyncio.sleep(60)
+    watcher.cancel()
+    if asked.idle_minutes:
+        await idle(browsers, asked, server, lesson)
     _, found, traceback = server.said().partition("Traceback")
     if found:
         book.failed.append(f"the server printed a traceback: {' '.join(traceback.split())[-300:]}")
     for each in [*browsers, teacher]:
         await each.close()
-    watcher.cancel()
     return lesson
 
 
@@ -504,7 +552,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--trainings", type=int, default=6, help="different trainings; those with the same seed are one"
     )
     parser.add_argument("--seconds", type=float, default=150.0, help="how long the lesson lasts")
-    parser.add_argument("--idle-minutes", type=int, default=0, help="so long the sessions stay afterwards")
+    parser.add_argument("--idle-minutes", type=int, default=0, help="so long they watch long trainings afterwards")
     parser.add_argument("--seed", type=int, default=1, help="of the students' chances")
     parser.add_argument("--note", default="", help="what else the machine did, for the report")
     parser.add_argument("--out", type=Path, help="the report (default: it is printed)")

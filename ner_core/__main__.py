@@ -633,7 +633,7 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("--pause", metavar="RUN", help="let a run that goes on wait after its current step")
     command.add_argument("--continue", metavar="RUN", dest="go_on", help="let a paused run go on")
     add("models", show_models, "stored taggers")
-    add_sweep(add)
+    add_sweep(add, _positive)
     return parser
 
 

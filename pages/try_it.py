@@ -1,5 +1,6 @@
 """Try: any text, the entities the model in use finds in it, how sure it is, and what it cannot know."""
 
+from collections.abc import Mapping
 from functools import partial
 
 import streamlit as st
@@ -174,12 +175,12 @@ def rarely_found(tagger: Tagger, labels: tuple[str, ...]) -> list[str]:
     """The labels of which it found less than half when it was measured, where its card holds the counts by label."""
     lines, where = [], str(tagger.card.get("scored_on") or "").partition(",")[0]
     on = f" on {widgets.plain(where)}" if where else ""
-    for label, counts in (tagger.card.get("by_label") or {}).items():
-        n_gold = counts.get("tp", 0) + counts.get("fn", 0)
-        if label in labels and n_gold and counts.get("tp", 0) < n_gold / 2:
-            lines.append(
-                f"It often misses {widgets.plain(label)}: when it was measured{on}, it found {counts['tp']:,} of {n_gold:,}."
-            )
+    by_label = tagger.card.get("by_label")
+    for label, found in by_label.items() if isinstance(by_label, Mapping) else ():
+        counts = model_card.counts_of(found)
+        if counts and label in labels and counts.tp < counts.n_gold / 2:
+            measured = f"when it was measured{on}, it found {counts.tp:,} of {counts.n_gold:,}"
+            lines.append(f"It often misses {widgets.plain(label)}: {measured}.")
     return lines
 
 

@@ -28,6 +28,8 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
+from functools import lru_cache
+from pathlib import Path
 
 from ner_core.records import Event, InputError, RunEnded, StepDone
 from ner_core.tagger.store import write_file
@@ -92,11 +94,22 @@ def settings() -> ClassSettings:
 
 def _stored() -> ClassSettings:
     """What stands in the file; the defaults where there is none, or none that can be read."""
+    path = home() / "class.json"
     try:
-        stored = json.loads((home() / "class.json").read_bytes())
+        now = path.stat()
+        return _read(path, (now.st_mtime_ns, now.st_size, now.st_ino))
+    except OSError:
+        return ClassSettings()
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path, stamp: tuple) -> ClassSettings:
+    """The settings in a file, read again only when `stamp` is another. Raises OSError, which is not kept."""
+    try:
+        stored = json.loads(path.read_bytes())
         known = {part.name: stored[part.name] for part in fields(ClassSettings) if part.name in stored}
         return _checked(ClassSettings(**known | {"hidden": tuple(known.get("hidden", ()))}))
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return ClassSettings()
 
 
@@ -106,6 +119,7 @@ def change_settings(**changes: object) -> ClassSettings:
     with held_lock(home() / "class.lock", ADMISSION_SECONDS):
         changed = _checked(replace(_stored(), **changes))
         write_file(home() / "class.json", json.dumps(asdict(changed), indent=1).encode())
+        _read.cache_clear()  # two changes within one tick of the clock look alike
     return changed
 
 

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING
 
 from ner_core.records import InputError, Prediction, RunEnded, Tagger
 from ner_core.tagger.store import write_file
-from ner_core.training import worker
+from ner_core.training import classroom, worker
 from ner_core.training.machine import take_lock
 from ner_core.training.runs import (
     ACTIVE_STATES,
@@ -105,7 +105,8 @@ def submit(run: Run) -> None:
     from distributed import fire_and_forget
 
     # A key of its own each time: a run that was resumed is another task, and of two for one folder one finds nothing to do.
-    asked = from_here.submit(do_run, run.id, key=f"ner-lab-{run.id}-{time.time_ns():x}", pure=False)
+    key = f"ner-lab-{run.id}-{time.time_ns():x}"
+    asked = from_here.submit(do_run, run.id, classroom.is_class(), key=key, pure=False)
     fire_and_forget(asked)
     asked.add_done_callback(lambda done: _tell_failure(run.folder, done))
 
@@ -134,15 +135,16 @@ def end_waiting(folder: Path) -> None:
         worker.run_folder(folder)
 
 
-def do_run(run_id: str) -> str:
+def do_run(run_id: str, is_class: bool = False) -> str:
     """What a Dask worker does: have the run done, or what is left of it; returns its state, or "deleted".
 
     A task that Dask runs again finds an end in the log, or goes on from the checkpoint. Where another process holds
-    the run, it waits until that one is done or gone. Raises RuntimeError where no process could even begin.
+    the run, it waits until that one is done or gone. `is_class`: the server that asks serves a class, whose limits
+    hold here too. Raises RuntimeError where no process could even begin.
     """
     try:
         while (run := read_run(run_id)).is_active or run.state == "interrupted":
-            code = _train_in_process(run.folder)
+            code = _train_in_process(run.folder, is_class)
             if is_in_cluster_queue(run.folder):
                 raise RuntimeError(f"the training process ended with code {code} before it began; see worker.log")
             if run.state not in ACTIVE_STATES:  # ended, or broken off as on one machine; else somebody else has it
@@ -152,8 +154,9 @@ def do_run(run_id: str) -> str:
         return "deleted"
 
 
-def _train_in_process(folder: Path) -> int:
+def _train_in_process(folder: Path, is_class: bool) -> int:
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONUNBUFFERED": "1"}
+    environment |= {"NER_LAB_CLASS": "1"} if is_class else {}
     with (folder / "worker.log").open("ab") as log:
         command = [sys.executable, *RUNNER, str(folder)]
         child = subprocess.Popen(command, cwd=PROJECT, env=environment, stdin=subprocess.PIPE, stdout=log, stderr=log)

@@ -27,7 +27,6 @@ from ner_core.training import classroom, cluster, people
 from ner_core.training.machine import free_memory_mb, identify, is_alive, machine_name, take_lock
 from ner_core.training.runs import (
     PROJECT,
-    RATES,
     RESUMABLE_STATES,
     Run,
     RunConfig,
@@ -128,6 +127,10 @@ def _hand_over(run: Run) -> None:
             cluster.submit(run)
         except cluster.ClusterError as problem:
             raise JobError(str(problem)) from None
+        except OSError as problem:  # a full disk, or a scheduler that has gone in this moment
+            raise JobError(
+                f"The run cannot be given to the cluster ({problem.strerror or problem}). Try again, or make room first."
+            ) from None
     elif not _give_to_standby(run):
         try:
             _start_worker(run)
@@ -148,7 +151,7 @@ def stop_run(run_id: str) -> None:
 def pause_run(run_id: str) -> None:
     """Let the run wait after its current step, until it is told to go on; its place in the queue stays its own.
 
-    Raises RunError where there is no such run (any more).
+    In a class it goes on by itself after `classroom.PAUSE_SECONDS`, so that nobody keeps a place by pausing. Raises RunError where there is no such run (any more).
     """
     (run_folder_of(run_id) / "pause").touch()
 
@@ -163,9 +166,11 @@ def set_learning_rate(run_id: str, rate: float) -> None:
 
     Raises RunError where there is no such run (any more), JobError where no network learns at that rate.
     """
-    least, most = RATES
-    if not least <= rate <= most:  # also where it is no number
-        raise JobError(f"A learning rate lies between {least:g} and {most:g}. Received: {rate:g}.")
+    from ner_core.tagger.recipes import BOUNDS  # late: most pages need no recipe
+
+    bound = BOUNDS["learning_rate"]
+    if not bound.low <= rate <= bound.high:  # also where it is no number
+        raise JobError(f"A learning rate lies between {bound.low:g} and {bound.high:g}. Received: {rate:g}.")
     write_file(run_folder_of(run_id) / "rate", json.dumps({"learning_rate": float(rate)}).encode())
 
 

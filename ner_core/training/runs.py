@@ -419,18 +419,21 @@ def memory_mb(folder: str | Path) -> int:
 
 # --- what a person tells a run that goes on --------------------------------------------------
 
-RATES = (1e-8, 10.0)  # a learning rate beyond is a slip of the hand
-
 
 def is_told_to_pause(folder: str | Path) -> bool:
     """Tell whether somebody wants the run to wait."""
     return (Path(folder) / "pause").exists()
 
 
-def wanted_rate(folder: str | Path) -> float | None:
+def wanted_rate(folder: str | Path, name: str = "rate") -> float | None:
     """The learning rate somebody wants and the run has not taken over yet; None where there is none."""
-    rate = (_read_json(Path(folder) / "rate") or {}).get("learning_rate")
-    return float(rate) if isinstance(rate, int | float) and RATES[0] <= rate <= RATES[1] else None
+    rate = (_read_json(Path(folder) / name) or {}).get("learning_rate")
+    if not isinstance(rate, int | float):
+        return None
+    from ner_core.tagger.recipes import BOUNDS  # late, so that a waiting worker stays small
+
+    bound = BOUNDS["learning_rate"]
+    return float(rate) if bound.low <= rate <= bound.high else None
 
 
 def is_changed(folder: str | Path) -> bool:

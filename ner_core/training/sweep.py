@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ner_core.training.runs import Run, RunConfig
 
 POLL_SECONDS = 0.5
+MAX_SEED = 2**31 - 1  # as the page Train has it
 MOST_RUNS = 1_000  # a slip of the pen in a grid shall not fill a disk
 
 
@@ -43,7 +44,7 @@ class SweepError(InputError):
 class Outcome:
     """What became of one training.
 
-    settings  the grid's names and values · seed · run  its id · state  as `runs.state` says
+    settings  the grid's names and values · seed · run  its id · state  as `runs.state` says, or "deleted"
     f1        entity F1 on dev of the kept epoch, None where there is none · epoch · seconds of training
     """
 
@@ -83,25 +84,39 @@ def _number(text: str) -> float:
     return float(text) if any(letter in text.lower() for letter in ".ein") else int(text)
 
 
-def configs(recipe: str, corpus: tuple[str, str], grid: Sequence[dict], seeds: Sequence[int], **options) -> list:
+def configs(
+    recipe: str,
+    corpus: tuple[str, str],
+    grid: Sequence[dict],
+    seeds: Sequence[int],
+    *,
+    epochs: int | None = None,
+    seconds: float | None = None,
+) -> list[tuple[dict, RunConfig]]:
     """The trainings of a sweep as (settings, RunConfig): each combination with each seed.
 
-    `corpus` is its id and its name; `options` take a place in TrainConfig (epochs, seconds) where they are not None.
-    Raises InputError for a setting that this recipe does not have or that is out of bounds.
+    `corpus` is its id and its name. What the grid leaves open is as the page Train proposes it for this corpus, but for
+    `epochs` and `seconds` where they are given. Raises InputError for a setting that this recipe does not have or that
+    is out of bounds, and for a corpus that is not here.
     """
     from ner_core.tagger.recipes import recipe as find
-    from ner_core.tagger.recipes import resize
+    from ner_core.tagger.recipes import resize, settings_of, suited
     from ner_core.training.runs import RunConfig
+    from ner_core.training.worker import read_corpus
 
     if len(grid) * len(seeds) > MOST_RUNS:
         raise SweepError(f"A sweep has at most {MOST_RUNS:,} trainings. Received: {len(grid) * len(seeds):,}.")
-    given = {name: value for name, value in options.items() if value is not None}
+    base = find(recipe)
+    present, proposed = settings_of(base), settings_of(suited(base, read_corpus(corpus[0])))
+    shared = {name: value for name, value in proposed.items() if value != present[name]}
+    shared |= {"epochs": epochs} if epochs else {}
     asked = []
     for settings in grid:
-        resized = resize(find(recipe), **settings)
+        hyperparameters = shared | settings
+        training = replace(resize(base, **hyperparameters).training, seconds=seconds)
         for seed in seeds:
-            training = replace(resized.training, seed=seed, **given)
-            asked.append((settings, RunConfig(*corpus, recipe, hyperparameters=settings, training=training)))
+            config = RunConfig(*corpus, recipe, hyperparameters=hyperparameters, training=replace(training, seed=seed))
+            asked.append((settings, config))
     return asked
 
 
@@ -115,7 +130,7 @@ def run_all(asked: Sequence[tuple[dict, RunConfig]], say: Callable[[str], None])
     once. Raises JobError where one cannot be started.
     """
     from ner_core.training import cluster
-    from ner_core.training.runs import list_runs, read_run
+    from ner_core.training.runs import RunError, list_runs, read_run
     from ner_core.training.worker import n_places
 
     known = [run for run in list_runs() if not run.config.owner]
@@ -125,9 +140,16 @@ def run_all(asked: Sequence[tuple[dict, RunConfig]], say: Callable[[str], None])
         while left and len(going) < most:
             settings, config = left.pop(0)
             going.append((settings, config, _see_to(config, known, say)))
-        for entry in [entry for entry in going if not read_run(entry[2]).is_active]:
-            going.remove(entry)
-            yield outcome(entry[0], read_run(entry[2]))
+        for entry in list(going):
+            settings, config, run_id = entry
+            try:
+                run = read_run(run_id)
+                found = None if run.is_active else outcome(settings, run)
+            except RunError:  # somebody has deleted it
+                found = Outcome(settings, config.training.seed, run_id, "deleted", None, 0, 0.0)
+            if found:
+                going.remove(entry)
+                yield found
         time.sleep(POLL_SECONDS if going else 0)
 
 
@@ -135,7 +157,7 @@ def _see_to(config: RunConfig, known: Sequence[Run], say: Callable[[str], None])
     """Find the training, go on with it or start it; returns its id."""
     from ner_core.training.jobs import resume_run, start_run
 
-    same = next((run for run in known if run.config == config), None)  # the newest first
+    same = next((run for run in known if run.config == config and run.folder.exists()), None)  # the newest first
     if same is None:
         return start_run(config)
     if same.state == "interrupted" or same.state == "stopped":
@@ -189,8 +211,8 @@ def table(outcomes: Sequence[Outcome]) -> str:
 # --- the command -------------------------------------------------------------------------------------
 
 
-def add_command(add: Callable[..., argparse.ArgumentParser]) -> None:
-    """Declare `python -m ner_core sweep`; `add(name, work, words)` makes a command."""
+def add_command(add: Callable[..., argparse.ArgumentParser], positive: Callable) -> None:
+    """Declare `python -m ner_core sweep`; `add(name, work, words)` makes a command, `positive(kind)` reads a number above 0."""
     command = add("sweep", sweep, "train a grid of settings and compare them on dev")
     command.add_argument(
         "--grid", action="append", required=True, metavar="NAME=V,V", help="a setting and its values; may be repeated"
@@ -200,8 +222,10 @@ def add_command(add: Callable[..., argparse.ArgumentParser]) -> None:
         "--corpus", default="newsroom", help="a corpus file, newsroom, or a fetched one of the catalogue"
     )
     command.add_argument("--seeds", default="1", metavar="N,N", help="the seeds each setting is trained with")
-    command.add_argument("--epochs", type=int, metavar="N", help="where the grid does not say it")
-    command.add_argument("--seconds", type=float, metavar="S", help="training time of one run, then the best is kept")
+    command.add_argument("--epochs", type=positive(int), metavar="N", help="where the grid does not say it")
+    command.add_argument(
+        "--seconds", type=positive(float), metavar="S", help="training time of one run, then the best is kept"
+    )
 
 
 def sweep(chosen: argparse.Namespace) -> int:
@@ -211,7 +235,7 @@ def sweep(chosen: argparse.Namespace) -> int:
         _corpus(chosen.corpus),
         read_grid(chosen.grid),
         _seeds(chosen.seeds),
-        epochs=chosen.epochs if "epochs=" not in " ".join(chosen.grid) else None,
+        epochs=chosen.epochs,
         seconds=chosen.seconds,
     )
     outcomes = []
@@ -233,8 +257,8 @@ def _seeds(text: str) -> list[int]:
         seeds = list(dict.fromkeys(int(word) for word in text.split(",")))
     except ValueError:
         seeds = []
-    if not seeds or not all(0 <= seed < 2**32 for seed in seeds):
-        raise SweepError(f"Seeds are whole numbers from 0 to 4,294,967,295, as in --seeds 1,2. Received: {text!r}.")
+    if not seeds or not all(0 <= seed <= MAX_SEED for seed in seeds):
+        raise SweepError(f"Seeds are whole numbers from 0 to {MAX_SEED:,}, as in --seeds 1,2. Received: {text!r}.")
     return seeds
 
 

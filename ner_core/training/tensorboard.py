@@ -98,13 +98,16 @@ def scalars(values: dict[str, float]) -> bytes:
 
 
 _VERSION = _bytes_field(3, b"brain.Event:2")
-_STARTS = _bytes_field(7, b"\x08\x01")  # SessionLog.START: what was told of later steps is void
+_STARTS = _bytes_field(7, b"\x08\x01")  # SessionLog.START: what was told of its step and later ones is void
 
 
 class Board:
-    """Repeats the events of a run for TensorBoard; `since` = the step it goes on after (0: a new run)."""
+    """Repeats the events of a run for TensorBoard.
 
-    def __init__(self, folder: Path, since: int = 0):
+    `since` = the step it goes on after (0: anew): what older files there tell of later steps is void. None: there are none.
+    """
+
+    def __init__(self, folder: Path, since: int | None = None):
         self._file = None
         now = time.time()
         name = f"events.out.tfevents.{int(now)}.{socket.gethostname() or 'here'}.{os.getpid()}"
@@ -112,8 +115,8 @@ class Board:
             (folder / "tensorboard").mkdir(exist_ok=True)
             self._file = (folder / "tensorboard" / name).open("ab")
         self._write(now, 0, _VERSION)
-        if since:
-            self._write(now, since, _STARTS)
+        if since is not None:
+            self._write(now, since + 1, _STARTS)
 
     def take(self, event: Event) -> None:
         """Write what TensorBoard can draw of an event."""
@@ -156,9 +159,14 @@ class Board:
             self.close()
 
 
+def has_curves(folder: Path) -> bool:
+    """Tell whether curves were written there before."""
+    return any((folder / "tensorboard").glob("events.*"))
+
+
 def repeat(events: Iterator[Event], folder: Path) -> Iterator[Event]:
     """Pass the events of a training on, and write them into `folder` for TensorBoard."""
-    board = Board(folder)
+    board = Board(folder, 0 if has_curves(folder) else None)
     for event in events:
         board.take(event)
         yield event

@@ -68,7 +68,7 @@ from ner_core.training.runs import (
     wanted_rate,
 )
 from ner_core.training.snapshots import Album
-from ner_core.training.tensorboard import Board
+from ner_core.training.tensorboard import Board, has_curves
 
 STEPS_A_SECOND = 10  # so many StepDone events reach the log at most
 BEAT_SECONDS = 1.0
@@ -175,7 +175,8 @@ def _work(
         events = train(
             tagger, read, training, probes=config.probes, control=control, show=album.show, keep=keep, start=start
         )
-        board = Board(folder, start.step if start else 0) if config.tensorboard else None
+        since = (start.step if start else 0) if has_curves(folder) else None
+        board = Board(folder, since) if config.tensorboard else None
         for event in keep_best(events, tagger, folder / "best", corpus=read, training=training, start=start):
             pulse.phase = "paused" if isinstance(event, RunTold) and event.what == "paused" else "running"
             event = control.take(event)
@@ -262,8 +263,9 @@ def keep_best(
             if event.is_best:
                 _save(tagger, folder, event, corpus)
         elif isinstance(event, RunEnded) and shown is not None and tagger.is_trained:
+            with contextlib.suppress(Exception):  # changes no tag and no weight: only how sure the model says it is
+                calibrate(tagger, corpus.dev)
             with contextlib.suppress(StoreError):  # weights that have diverged: the best epoch's stay
-                calibrate(tagger, corpus.dev)  # changes no tag and no weight: only how sure the model says it is
                 _save(tagger, folder, shown, corpus)
         yield event
 
@@ -293,21 +295,24 @@ class Wishes:
         self._folder, self._stop, self._step = folder, stop, step
         told = read_events(folder)[0]
         self._again = rates_to_repeat(told, step)
+        self._paused_since: float | None = None
+        self._done: float | None = None  # a rate that was set, and whose wish the disk will not let go
         rates = [event.value for event in told if isinstance(event, RunTold) and event.what == "rate"]
         if rates and rates[-1] == wanted_rate(folder):  # told, and then killed before the wish was taken away
-            self._forget_rate()
-        self._paused_since: float | None = None
+            self._forget_rate(rates[-1])
 
     def __call__(self) -> str | float | None:
         if self._stop() == "stop":
             return "stop"
-        if is_told_to_pause(self._folder) and not self._is_over():
+        if not is_told_to_pause(self._folder):
+            self._paused_since = None
+        elif not self._is_over():
             return "pause"
-        self._paused_since = None
         rate = wanted_rate(self._folder)
-        if rate is not None:
-            self._again = {}
-        return rate if rate is not None else self._again.pop(self._step, None)
+        if rate is None or rate == self._done:
+            return self._again.pop(self._step, None)
+        self._again = {}
+        return rate
 
     def _is_over(self) -> bool:
         """In a class nobody keeps a place in the queue by pausing."""
@@ -315,7 +320,9 @@ class Wishes:
         self._paused_since = self._paused_since or now
         if not classroom.is_class() or now - self._paused_since < classroom.PAUSE_SECONDS:
             return False
-        (self._folder / "pause").unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a disk that refuses: this pause stays over all the same
+            (self._folder / "pause").unlink(missing_ok=True)
+            self._paused_since = None
         return True
 
     def take(self, event: Event) -> None:
@@ -324,10 +331,18 @@ class Wishes:
             self._step = event.step
         is_rate = isinstance(event, RunTold) and event.what == "rate"
         if is_rate and event.value == wanted_rate(self._folder):  # else somebody has changed it again meanwhile
-            self._forget_rate()
+            self._forget_rate(event.value)
 
-    def _forget_rate(self) -> None:
-        (self._folder / "rate").unlink(missing_ok=True)
+    def _forget_rate(self, done: float) -> None:
+        """Take the fulfilled wish away; what somebody has put in its place in this very moment stays."""
+        wish, taken = self._folder / "rate", self._folder / "rate.taken"
+        self._done = done
+        with contextlib.suppress(OSError):
+            wish.replace(taken)
+            self._done = None
+            if wanted_rate(self._folder, taken.name) not in (done, None) and not wish.exists():
+                taken.replace(wish)
+            taken.unlink(missing_ok=True)
 
 
 class StepFilter:

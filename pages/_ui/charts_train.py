@@ -10,6 +10,7 @@ specification and `alt` stay the same is only handed the new numbers. Hence ever
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -131,10 +132,10 @@ def f1_by_label(record: RunRecord) -> None:
         *(label for label in GMB_LABELS if label in frequent),
         *(each for each in frequent if each not in GMB_LABELS),
     ]
-    rows, colours = [], label_colours(known)
+    rows, colours, names = [], label_colours(known), _names(labels)
     for label in labels:
         found = [(epoch.epoch, epoch.dev.by_label[label]) for epoch in record.epochs if label in epoch.dev.by_label]
-        line = _line(_name(label), [x for x, _ in found], [counts.f1 for _, counts in found], "epoch", percent)
+        line = _line(names[label], [x for x, _ in found], [counts.f1 for _, counts in found], "epoch", percent)
         for row, (_, counts) in zip(line, found, strict=True):
             row["note"] += f" of {number(counts.n_gold)} names"
         rows += line
@@ -142,7 +143,7 @@ def f1_by_label(record: RunRecord) -> None:
     if record.epochs and labels:
         last = record.epochs[-1].dev.by_label
         told = (
-            f"{_name(label)} {percent(last[label].f1)} of {number(last[label].n_gold)}"
+            f"{names[label]} {percent(last[label].f1)} of {number(last[label].n_gold)}"
             for label in labels
             if label in last
         )
@@ -150,7 +151,7 @@ def f1_by_label(record: RunRecord) -> None:
     if len(known) > len(labels):
         said += f" The {len(labels)} most frequent of {number(len(known))} labels; the numbers below have all."
     looks = {
-        _name(label): (charts.of_label(colours[label]), _DASHED if colours[label].pattern else _SOLID)
+        names[label]: (charts.of_label(colours[label]), _DASHED if colours[label].pattern else _SOLID)
         for label in labels
     }
     spec = _spec(
@@ -165,8 +166,21 @@ def f1_by_label(record: RunRecord) -> None:
     _show(spec, rows, key="curve_labels", alt="Entity F1 of each label by epoch", said=said)
 
 
-def _name(label: str) -> str:
-    return charts.shorten(label, 24)
+def _names(labels: Sequence[str], n: int = 24) -> dict[str, str]:
+    """Label -> what it is called on a chart; those that are alike when cut to `n` characters are numbered.
+
+    >>> _names(["geo", "name-of-a-place", "name-of-a-person"], 10)
+    {'geo': 'geo', 'name-of-a-place': 'name-of-a…', 'name-of-a-person': 'name-of-a… 2'}
+    """
+    names: dict[str, str] = {}  # what it is called -> label
+    for label in labels:
+        short = name = charts.shorten(label, n)
+        copies = 1
+        while name in names:
+            copies += 1
+            name = f"{short} {copies}"
+        names[name] = label
+    return {label: name for name, label in names.items()}
 
 
 def entity_f1(record: RunRecord, *, with_both: bool) -> None:
@@ -199,6 +213,7 @@ def entity_f1(record: RunRecord, *, with_both: bool) -> None:
 def numbers(record: RunRecord) -> None:
     """All that the curves show, as tables: by epoch, and some of the steps."""
     labels = sorted({label for epoch in record.epochs for label in epoch.dev.by_label})
+    names = _names(labels, 28)
     by_epoch = {
         "epoch": [epoch.epoch for epoch in record.epochs],
         "step": [epoch.step for epoch in record.epochs],
@@ -211,7 +226,7 @@ def numbers(record: RunRecord) -> None:
         "training accuracy": [_share(epoch.train_accuracy) for epoch in record.epochs],
         "names": [epoch.dev.overall.n_gold for epoch in record.epochs],
         **{
-            f"F1 {charts.shorten(label)} ({number(record.epochs[-1].dev.by_label.get(label, Counts()).n_gold)})": [
+            f"F1 {names[label]} ({number(record.epochs[-1].dev.by_label.get(label, Counts()).n_gold)})": [
                 percent(epoch.dev.by_label.get(label, Counts()).f1) for epoch in record.epochs
             ]
             for label in labels
@@ -296,7 +311,7 @@ def _spec(
             "strokeDash": by_series([look[1] for look in looks.values()], legend=legend),
         },
     }
-    is_dotted = f"indexof({list(points)}, datum.series) >= 0"
+    is_dotted = f"indexof({json.dumps(list(points))}, datum.series) >= 0"
     dots = {
         "transform": [{"filter": "datum.kind == 'line' || datum.kind == 'dot'"}],
         "mark": {"type": "circle", "size": 70},

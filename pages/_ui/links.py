@@ -29,6 +29,7 @@ import streamlit as st
 
 from ner_core.records import InputError
 from ner_core.training import classroom, people
+from ner_core.training.runs import RunError, read_run
 from pages._ui import loading, navigation, session
 
 # What a link can hide, page by page, in the words of the dialog; "everywhere" is on all of them.
@@ -79,6 +80,7 @@ NAMES = {
     "try_it": ("text", "try_threshold"),
 }
 EVERYWHERE = ("corpus", "model", "run", "hide")
+_SHOWN = {"train": ("run",), "home": ("model",), "evaluate": ("model",), "try_it": ("model",)}  # which of model and run
 MAX_PINNED = classroom.MAX_PINNED
 _HYPERPARAMETER = re.compile(r"train_(.+)_(?:True|False)_([a-z_]+?)_[-+.e0-9]+")
 _STYLE = """<style>
@@ -187,7 +189,21 @@ def _quoted(text: str) -> str:
 
 def hidden() -> frozenset[str]:
     """The groups that this screen hides: those of the link, and those of the screen that is pinned."""
-    return frozenset(name for name in _names(session.hide()) if name in _groups()) | _pinned_groups()
+    kept = session.recall("hidden_groups")
+    return _hidden() if kept is None else kept
+
+
+def begin() -> None:
+    """Work out once, for a whole drawing of the page, what is hidden. `navigation.show` calls this."""
+    session.remember("hidden_groups", _hidden())
+
+
+def _hidden() -> frozenset[str]:
+    return _linked_groups() | _pinned_groups()
+
+
+def _linked_groups() -> frozenset[str]:
+    return frozenset(_names(session.hide())) & _groups()
 
 
 def _names(text: str) -> list[str]:
@@ -273,13 +289,36 @@ def pin(link: str) -> None:
         classroom.change_settings(pinned="")
         return
     screen = read_link(link)
-    corpus = screen.query.get("corpus", session.DEFAULT_CORPUS)
-    if corpus not in loading.corpora() or people.is_owned(corpus):
+    unused = {"model", "run"} - set(_SHOWN.get(screen.page, ()))
+    screen = Screen(screen.page, {name: value for name, value in screen.query.items() if name not in unused})
+    if private := _private(screen.query):
         raise LinkError(
-            "The corpus of this link is an upload, or not here: nobody else in the class can open it. Choose one that "
-            "ships or a public one, and copy the link again."
+            f"{private}, or not here: nobody else in the class can open it. Choose one that all can open, and copy the link again."
         )
     classroom.change_settings(pinned=address_of(screen))
+
+
+def _private(query: dict[str, str]) -> str:
+    """What of a link is not for everybody, as the beginning of a sentence; "" where all of it is."""
+    corpus, model = query.get("corpus", session.DEFAULT_CORPUS), query.get("model")
+    if corpus not in loading.corpora() or people.is_owned(corpus):
+        return "The corpus of this link is an upload"
+    if model and not any(found.id == model and loading.is_for_all(found) for found in loading.models()):
+        return "The model of this link belongs to somebody"
+    run_ids = [run_id for name in ("run", "runs") for run_id in query.get(name, "").split(",") if run_id]
+    return "" if all(map(_is_for_all, run_ids)) else "A training of this link is not shared"
+
+
+def _is_for_all(run_id: str) -> bool:
+    from pages._ui import train_recorded  # late: it draws with these groups
+
+    if train_recorded.is_recorded(run_id):
+        return True
+    try:
+        run = read_run(run_id)
+    except RunError:
+        return False
+    return not run.config.owner or people.is_shared(run)
 
 
 def address_of(screen: Screen) -> str:
@@ -310,7 +349,7 @@ def arrive(row) -> None:
         session.tell_link("", _plain(f"{', '.join(map(_quoted, unknown[:5]))} (no setting of this page)"))
     if strange := [name for name in _names(session.hide()) if name not in _groups()]:
         slot.caption(_plain(f"There is nothing called {', '.join(map(_quoted, strange[:5]))} to hide."))
-    if hidden() and not screen:
+    if _linked_groups() and (screen is None or session.is_teacher()):
         slot.button(
             "Show all controls",
             key="show_all",
@@ -335,7 +374,7 @@ def _follow_pin(page: str) -> None:
     screen, stored = pinned(), classroom.settings().pinned
     if screen is None or session.is_teacher() or session.recall("followed_pin") == stored:
         return
-    if session.run_id() or session.compared():
+    if (page == "train" and session.run_id()) or (page == "runs" and session.compared()):
         return
     session.remember("followed_pin", stored)
     settings = {name: value for name, value in screen.query.items() if name != "hide"}

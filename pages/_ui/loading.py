@@ -172,8 +172,12 @@ def models() -> list[Model]:
 def _is_open_to_me(model: Model) -> bool:
     if model.owner in ("", session.owner()) or session.is_teacher():
         return True
-    is_of_run = model.id.startswith("run:")
-    return is_of_run and (model.id == session.model_id() or (model.folder.parent / "shared").exists())
+    return is_for_all(model) or (model.id.startswith("run:") and model.id == session.model_id())
+
+
+def is_for_all(model: Model) -> bool:
+    """Tell whether everybody may choose this model: it is nobody's own, or of a run that is shared."""
+    return not model.owner or (model.id.startswith("run:") and (model.folder.parent / "shared").exists())
 
 
 def _stamp(root: Path) -> tuple:

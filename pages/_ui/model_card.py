@@ -52,7 +52,7 @@ def label_rows(card: Mapping) -> list[dict[str, str]]:
     rows = []
     by_label = card.get("by_label")
     for label, found in by_label.items() if isinstance(by_label, Mapping) else ():
-        counts = _counts(found)
+        counts = counts_of(found)
         if counts:
             f1 = percent(counts.f1) if counts.n_gold + counts.n_predicted else "none"
             rows.append({"label": str(label), "F1": f1, "names counted": f"{counts.n_gold:,}"})
@@ -78,7 +78,8 @@ def slice_rows(card: Mapping) -> list[dict[str, str]]:
     return rows
 
 
-def _counts(found: object) -> Counts | None:
+def counts_of(found: object) -> Counts | None:
+    """The counts of one label as a card holds them; None where they are not of the form expected."""
     if not isinstance(found, Mapping) or not all(_is_number(found.get(key, 0)) for key in ("tp", "fp", "fn")):
         return None
     return Counts(*(int(found.get(key, 0)) for key in ("tp", "fp", "fn")))

@@ -37,6 +37,7 @@ def show() -> st.Page:
     global _is_declared
     from pages._ui import links  # late: links lead to these pages
 
+    links.begin()
     position = "hidden" if "pages" in links.hidden() else "top"
     page = st.navigation([_page(name) for name in TITLES], position=position)
     _is_declared = True

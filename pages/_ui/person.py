@@ -158,9 +158,12 @@ def show_me() -> None:
 
 def delete_mine() -> None:
     """Remove everything of this person, here and in memory, and be somebody new."""
+    from pages._ui import train_probes  # late: it asks who is here
+
     code = people.read_person(session.owner()).code
     try:
         loading.forget_corpora(people.delete_mine(session.owner()))
+        train_probes.forget()
     except OSError as problem:
         widgets.error_sentence(widgets.cannot_write("Not all of yours was deleted", problem))
         return

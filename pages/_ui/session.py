@@ -32,11 +32,14 @@ MAX_LINK = 6_000  # characters of text; longer addresses are cut by browsers and
 
 def begin() -> None:
     """Take over what the URL says, then write what the session knows back into it. `page_header` calls this."""
+    lacking = {}
     for name in _IN_URL:
         if name in st.query_params:
             st.session_state[f"chosen_{name}"] = st.query_params[name]
         elif st.session_state.get(f"chosen_{name}"):
-            st.query_params[name] = st.session_state[f"chosen_{name}"]
+            lacking[name] = st.session_state[f"chosen_{name}"]
+    if lacking:
+        st.query_params.update(lacking)  # in one message: the browser makes each a step of its history
     me()
     linked = st.query_params.get("text")
     if linked is not None and linked != st.session_state.get("linked_text"):

@@ -12,7 +12,7 @@ import streamlit as st
 from ner_core.training import classroom, people
 from ner_core.training.runs import Run, list_runs
 from ner_core.training.worker import n_places
-from pages._ui import links, loading, person, session, train_live, widgets
+from pages._ui import links, loading, person, session, train_live, train_probes, widgets
 from pages._ui.widgets import duration, number, plain
 
 EVERY_SECONDS = 2.0
@@ -230,6 +230,7 @@ def show_end() -> None:
 def _clear() -> None:
     try:
         loading.forget_corpora(classroom.clear_class(keep=session.owner()))
+        train_probes.forget()
     except OSError as problem:
         widgets.error_sentence(widgets.cannot_write("Not all was deleted; try again", problem))
         return

@@ -177,7 +177,7 @@ def address_of(config: RunConfig, corpus: Corpus) -> dict[str, str]:
     chosen = recipe(config.recipe, published=config.is_published)
     present, proposed = settings_of(chosen), settings_of(suited(chosen, corpus))
     training = config.training or chosen.training
-    minutes = f"{max(0.1, training.seconds / 60):g}" if training.seconds else ""  # "" empties the box
+    minutes = repr(max(0.1, training.seconds / 60)) if training.seconds else ""  # "" empties the box
     asked = {"train_recipe": _title(chosen.name), "train_seed": str(training.seed), "train_minutes": minutes}
     if config.tensorboard:
         asked["train_tensorboard"] = "true"
@@ -185,7 +185,8 @@ def address_of(config: RunConfig, corpus: Corpus) -> dict[str, str]:
         asked["train_form"] = FORMS[chosen.is_published]
     for name, own in present.items():
         low, high = _bounds(name, own)
-        asked[_key(chosen, name, proposed[name])] = f"{min(max(config.hyperparameters.get(name, own), low), high):g}"
+        value = min(max(config.hyperparameters.get(name, own), low), high)
+        asked[_key(chosen, name, proposed[name])] = repr(int(value) if BOUNDS[name].is_whole else float(value))
     if config.probes:
         session.put(f"train_probes_{chosen.name}", "\n".join(config.probes))
     return asked
@@ -263,7 +264,9 @@ def show_layers(corpus: Corpus, corpus_id: str, chosen: Recipe) -> None:
     sizes, n_tags, length = _sizes(corpus_id, repr((chosen.encoding, chosen.split)), corpus, chosen)
     rows = layer_table(replace(chosen.network, sizes=sizes, n_tags=n_tags), length)
     total = sum(row["n_parameters"] for row in rows)
-    st.markdown(f"**The network**: {len(rows)} layers, {widgets.number(total)} parameters to learn")
+    others = chosen.network.others
+    what = f"committee**: {1 + len(others)} networks" if others else f"network**: {len(rows)} layers"
+    st.markdown(f"**The {what}, {widgets.number(total)} parameters to learn")
     st.html(_layers_html(rows))
     columns = f"{length} columns a sentence" if length else "T words of the longest sentence among them"
     st.caption(f"B sentences at a time, {columns}; the last number is how many values stand for each word.")

@@ -16,7 +16,7 @@ import streamlit as st
 
 from ner_core.records import Report
 from ner_core.tagger import recipes
-from ner_core.training import jobs
+from ner_core.training import classroom, jobs
 from ner_core.training.runs import (
     ACTIVE_STATES,
     RESUMABLE_STATES,
@@ -34,8 +34,9 @@ from pages._ui.train_record import RunRecord
 from pages._ui.widgets import duration, number, percent, plain
 
 EVERY_SECONDS = ((4, 0.4), (12, 1.0))  # so many watch at most -> how often it is drawn
-SLOWEST_SECONDS = 2.0  # where more watch
+SLOWEST_SECONDS = 2.0  # where more watch, and where nothing goes on: it waits or is paused
 FIRST_SECONDS = 0.2  # until the first step, which people wait for, where few do
+_PAUSE_ENDS = f"{classroom.PAUSE_SECONDS / 60:g} minutes"  # of a class
 GONE_SECONDS = 6.0  # who was not drawn anything for so long watches no more
 
 F1_VIEWS = ("F1", "Precision, recall", "By label")
@@ -75,15 +76,18 @@ def show(run: Run) -> None:
     """Draw the run; again and again while it is active."""
     st.subheader(plain(run.name), anchor=False)
     st.caption(plain(in_words(run)))
-    every = _every_seconds(record_of(run)) if run.is_active else None
+    every = _every_seconds(record_of(run), run.state) if run.is_active else None
     st.fragment(_draw, run_every=every)(run.id, every)
 
 
-def _every_seconds(record: RunRecord) -> float:
+def _every_seconds(record: RunRecord, state: str) -> float:
     """How often this session is to be drawn something new."""
     n = _count_watchers()
     every = next((seconds for most, seconds in EVERY_SECONDS if n <= most), SLOWEST_SECONDS)
-    return FIRST_SECONDS if not record.step and every == EVERY_SECONDS[0][1] else every
+    if state in ("waiting", "paused"):
+        return SLOWEST_SECONDS
+    is_first = not record.step and state in ("starting", "running")
+    return FIRST_SECONDS if is_first and every == EVERY_SECONDS[0][1] else every
 
 
 def _count_watchers() -> int:
@@ -130,8 +134,8 @@ def _draw(run_id: str, every: float | None) -> None:
             show_result(run, record, state)
     with st.container():
         show_curves(run, record)
-    if every and _every_seconds(record) != every:
-        st.rerun()  # the first point stands, or others have come or gone: look less or more often from now on
+    if every and _every_seconds(record, state) != every:
+        st.rerun()  # the first point stands, it waits no more, or others came or left: look less or more often from now on
 
 
 # --- what it does now ---------------------------------------------------------------------
@@ -172,7 +176,7 @@ def _tell_buttons(run: Run, record: RunRecord) -> None:
         key="train_continue" if is_paused else "train_pause",
         on_click=tell,
         args=(run.id, jobs.continue_run if is_paused else jobs.pause_run),
-        help="It goes on where it stands." if is_paused else _PAUSE_HELP,
+        help="It goes on where it stands." if is_paused else _pause_help(),
     )
     with st.popover("Learning rate", key="train_rate_box"):
         least, most = (recipes.BOUNDS["learning_rate"].low, recipes.BOUNDS["learning_rate"].high)
@@ -195,7 +199,11 @@ def _tell_buttons(run: Run, record: RunRecord) -> None:
         )
 
 
-_PAUSE_HELP = "Waits after the current step and keeps its place. Paused time is no training time."
+def _pause_help() -> str:
+    said = "Waits after the current step and keeps its place. Paused time is no training time."
+    return said + f" In a class it goes on by itself after {_PAUSE_ENDS}." * classroom.is_class()
+
+
 FACTS_HELP = (
     "The learning rate says how far a step goes; the gradient norm, how steep the loss was there (the mean of the last ten "
     "steps, before long ones are shortened). Memory is what the process that trains holds now."
@@ -237,7 +245,8 @@ def _line(run: Run, record: RunRecord, state: str) -> str:
         return ", ".join(filter(None, [STATES[state], epochs, steps, duration(record.seconds)]))
     parts = [epochs[:1].upper() + epochs[1:], steps, f"{duration(record.seconds)} so far"]
     if state == "paused":
-        return " · ".join(["Paused", *parts])
+        until = f" (it goes on by itself after {_PAUSE_ENDS})" if classroom.is_class() else ""
+        return " · ".join([f"Paused{until}", *parts])
     if is_told_to_pause(run.folder):
         return " · ".join(["Pausing after the current step", *parts])
     left, speed = record.seconds_left(), record.tokens_a_second()
@@ -418,8 +427,10 @@ def tell(run_id: str, how: Callable[[str], None]) -> None:
 
 
 def set_rate(run_id: str, key: str) -> None:
-    """The callback of the learning rate."""
-    _tell(run_id, lambda run_id: jobs.set_learning_rate(run_id, session.look(key)))
+    """The callback of the learning rate; an emptied box changes nothing."""
+    rate = session.look(key)
+    if rate is not None:
+        _tell(run_id, lambda run_id: jobs.set_learning_rate(run_id, rate))
 
 
 def _tell(run_id: str, how: Callable[[str], None]) -> None:
@@ -466,6 +477,7 @@ def remove(run_id: str) -> None:
     try:
         person.check_manages(run_id)
         delete_run(run_id)
+        train_probes.forget()
     except RunError as problem:
         session.remember("runs_problem", str(problem))
     except OSError as problem:

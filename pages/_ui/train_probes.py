@@ -130,13 +130,15 @@ def _key(run: Run, what: str) -> str:
 
 def _moments(run: Run, record: RunRecord, texts: tuple[str, ...]) -> list[Shown]:
     """Every moment there is, oldest first; one that was thinned out in between is left out."""
+    if not texts:
+        return []
     found = []
     for moment in list_moments(run.folder):
         try:
             found.append(Shown(moment, _tagged(run, moment, texts)))
         except SnapshotError:
             continue
-    if found or not texts:
+    if found:
         return found
     if texts == run.config.probes and record.tagged:  # a recorded run, or one of a time when no weights were kept
         logged = moments_of([*([record.started] if record.started else []), *record.tagged])
@@ -161,6 +163,11 @@ def _tagged(run: Run, moment: Moment, texts: tuple[str, ...]) -> tuple[Predictio
 @st.cache_data(max_entries=500, ttl=_SHARED_SECONDS, show_spinner=False)
 def _tag_for_all(folder: Path, moment: Moment, texts: tuple[str, ...]) -> tuple[Prediction, ...]:
     return _tag(folder, moment, texts)
+
+
+def forget() -> None:
+    """Drop the sentences of runs from the memory of the server: one of these runs was deleted."""
+    _tag_for_all.clear()
 
 
 def _tag(folder: Path, moment: Moment, texts: tuple[str, ...]) -> tuple[Prediction, ...]:

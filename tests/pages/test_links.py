@@ -8,7 +8,7 @@ import pytest
 
 from ner_core.data.corpus import fingerprints
 from ner_core.tagger.recipes import recipe
-from ner_core.training import classroom, jobs, runs
+from ner_core.training import classroom, jobs, people, runs
 from pages._ui import links, loading, navigation
 from tests.pages.conftest import save_tiny_model
 from tests.pages.test_people import ADA, BOB, keys_of
@@ -305,6 +305,64 @@ def test_a_bad_pin_is_told_and_changes_nothing(teach):  # noqa: F811
     teach.text_input(key="pin_link").set_value(f"train?corpus={upload}")
     teach.button(key="pin_set").click().run()
     assert "nobody else in the class can open it" in plain_words(teach) and not classroom.settings().pinned
+
+
+def test_what_is_not_for_all_is_not_pinned(teach, tiny_models):  # noqa: F811
+    from tests.pages.test_people import BOB_ID
+
+    def pin(link):
+        teach.text_input(key="pin_link").set_value(link)
+        teach.button(key="pin_set").click().run()
+        assert not teach.exception
+        return classroom.settings().pinned
+
+    run = make_run(owner=BOB_ID)
+    save_tiny_model(run.folder / "best", name="run")
+    for link in (f"train?run={run.id}", f"runs?runs={run.id}", f"try_it?model=run:{run.id}", "try_it?model=gone"):
+        assert not pin(link), link
+        assert "nobody else in the class can open it" in plain_words(teach)
+    assert pin(f"explore?run={run.id}&model=run:{run.id}&section=Labels") == "explore?section=Labels"
+    people.share(run.id)
+    for link in (f"train?run={run.id}", f"runs?runs={run.id}", "try_it?model=news"):
+        assert pin(link) == link
+    assert pin(f"try_it?model=run:{run.id}") == f"try_it?model=run%3A{run.id}"
+
+
+def test_a_teacher_gets_rid_of_a_links_hiding_although_a_screen_is_pinned(app, teach, key):  # noqa: F811
+    classroom.change_settings(pinned="train?hide=seed")
+    assert "show_all" in keys_of(app("train", me=ADA, hide="recipe"))
+    assert "show_all" not in keys_of(app("train", me=ADA))
+
+
+def test_settings_of_the_class_are_read_once_and_what_is_hidden_is_worked_out_once(app, key, monkeypatch):  # noqa: F811
+    classroom.change_settings(code="")
+    worked_out, hidden = [], links._hidden
+    monkeypatch.setattr(links, "_hidden", lambda: worked_out.append(1) or hidden())
+    app("train")
+    assert len(worked_out) <= 2  # the first drawing may begin twice
+    assert classroom._read.cache_info().misses == 1
+    classroom.change_settings(code="abc234")
+    assert classroom.settings().code == "abc234"
+
+
+def test_corpus_model_and_run_go_back_into_the_address_in_one_step(app, tiny_models, monkeypatch):
+    from streamlit.runtime.state.query_params import QueryParams
+
+    test = app("explore", corpus="newsroom", model="news", run="x", hide="seed")
+    sent, send = [], QueryParams._send_query_param_msg
+    monkeypatch.setattr(QueryParams, "_send_query_param_msg", lambda self: sent.append(str(self)) or send(self))
+    for name in ("corpus", "model", "run", "hide"):
+        del test.query_params[name]
+    test.run()
+    assert {"corpus", "model", "run", "hide"} <= set(test.query_params)
+    assert len(sent) == 1
+
+
+def test_who_has_a_run_of_before_follows_the_pin_elsewhere(app, key):  # noqa: F811
+    run = make_run()
+    classroom.change_settings(pinned="explore?section=Labels")
+    test = app("evaluate", me=ADA, code=classroom.settings().code, run=run.id)
+    assert test.title[0].value == "Explore a corpus"
 
 
 def test_who_watches_a_run_is_left_there(app, key):  # noqa: F811

@@ -59,6 +59,7 @@ def test_a_malformed_card_is_left_out(bad):
     card = dict.fromkeys(CARD, bad)
     assert model_card.label_rows(card) == []
     assert model_card.slice_rows(card) == []
+    assert model_card.counts_of(bad) is None
     assert all(isinstance(line, str) for line in model_card.in_words(card))
 
 

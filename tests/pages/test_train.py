@@ -7,6 +7,7 @@ import math
 import os
 import shutil
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -92,9 +93,30 @@ def test_the_form_offers_our_default_first_without_forms(app):
     test = app("train")
     assert test.selectbox(key="train_recipe").options[0].startswith("Our default")
     assert test.selectbox(key="train_recipe").options[1].startswith("The quickest of ours")
-    assert test.selectbox(key="train_recipe").options[2].startswith("Tutorial: ")
+    assert test.selectbox(key="train_recipe").options[2].startswith("The most accurate of ours")
+    assert all(option.startswith("Tutorial: ") for option in test.selectbox(key="train_recipe").options[3:])
     assert not test.get("button_group")
     assert "parameters to learn" in words_of(test)
+
+
+def test_a_committee_says_how_many_it_is_and_that_it_takes_long(app):
+    test = app("train")
+    test.selectbox(key="train_recipe").set_value("best").run()
+    assert not test.exception
+    assert "takes some minutes" in words_of(test) and "**The committee**: 9 networks, " in words_of(test)
+    [table] = [html.proto.body for html in test.get("html") if "<table" in html.proto.body]
+    assert table.count("3 of 9 members: ") == 20
+
+
+def test_a_copied_run_keeps_every_digit(stores):
+    from pages._ui import train_form
+
+    training = replace(TRAINING, seconds=100.0)
+    asked = runs.RunConfig(training=training, hyperparameters={"learning_rate": 0.0012345678, "epochs": 7})
+    query = train_form.address_of(asked, loading.corpus("newsroom"))
+    assert {value for name, value in query.items() if "learning_rate" in name} == {"0.0012345678"}
+    assert {value for name, value in query.items() if "epochs" in name} == {"7"}
+    assert float(query["train_minutes"]) * 60 == 100
 
 
 @pytest.mark.parametrize("name", ["keras-bilstm-crf", "tensorflow-bilstm", "custom-bilstm-crf"])
@@ -337,6 +359,27 @@ def test_a_run_is_paused_changed_and_let_go_on(app, monkeypatch):
     assert not test.exception
 
 
+def test_a_rate_that_is_no_longer_there_changes_nothing(stores, monkeypatch):
+    run = make_run(events(1, reason=None), lives=True)
+    monkeypatch.setattr(session, "look", lambda key: None)
+    train_live.set_rate(run.id, f"train_rate_{run.id}")
+    assert runs.wanted_rate(run.folder) is None
+
+
+def test_in_a_class_a_pause_is_told_to_end(app, monkeypatch):
+    run = make_run(events(1, reason=None), lives=True)
+    test = app("train", run=run.id)
+    assert "by itself" not in test.button(key="train_pause").help
+    monkeypatch.setenv("NER_LAB_CLASS", "1")
+    monkeypatch.setattr(train_live.person, "may_manage", lambda run: True)
+    test.run()
+    assert "by itself after 5 minutes" in test.button(key="train_pause").help
+    test.button(key="train_pause").click().run()
+    beat(run, "paused")
+    test.run()
+    assert "Paused (it goes on by itself after 5 minutes)" in test.get("progress")[0].proto.text.replace("\\", "")
+
+
 def test_speed_and_steepness_are_told(app):
     history = [
         *events(0, reason=None),
@@ -370,16 +413,17 @@ def test_the_more_people_watch_the_less_often_each_is_drawn_something(stores, mo
     monkeypatch.setattr(session, "remember", lambda name, value: kept.update({name: value}))
     monkeypatch.setattr(train_live, "_watching", {})
     record = RunRecord("a")
-    assert train_live._every_seconds(record) == train_live.FIRST_SECONDS
+    assert train_live._every_seconds(record, "starting") == train_live.FIRST_SECONDS
+    assert train_live._every_seconds(record, "waiting") == train_live._every_seconds(record, "paused") == 2.0
     record.take(StepDone(1, 1, 0.5, 0.1, 7))
     told = []
     for _ in range(30):
         kept.clear()  # one session more
-        told.append(train_live._every_seconds(record))
+        told.append(train_live._every_seconds(record, "running"))
     assert 0.2 <= told[0] <= 0.5 and told[-1] == 2.0 and told == sorted(told)
     later = time.monotonic() + train_live.GONE_SECONDS + 1
     monkeypatch.setattr(train_live.time, "monotonic", lambda: later)
-    assert train_live._every_seconds(record) == told[0], "those who have gone count no more"
+    assert train_live._every_seconds(record, "running") == told[0], "those who have gone count no more"
 
 
 def test_labels_have_their_colours_and_the_most_frequent_are_drawn(stores, monkeypatch):
@@ -395,6 +439,28 @@ def test_labels_have_their_colours_and_the_most_frequent_are_drawn(stores, monke
     assert series == ["geo", "per", *(f"L{n:02d}" for n in range(19, 9, -1))]
     assert "of 22 labels" in drawn["said"]
     assert "geo 99.8 % of 501" in drawn["said"]
+
+
+def test_labels_that_begin_alike_have_a_line_each(stores, monkeypatch):
+    drawn, tables = {}, []
+    monkeypatch.setattr(charts_train, "_show", lambda spec, rows, **rest: drawn.update(rows=rows, spec=spec))
+    monkeypatch.setattr(charts_train.st, "dataframe", lambda table, **_: tables.append(table))
+    labels = [f"{'the same beginning of a label'} {last}" for last in ("'a", 'b"', "c")]
+    dev = Report(Counts(3, 0, 3), {label: Counts(1, 0, 1) for label in labels})
+    record = RunRecord("a")
+    record.take(FloorsMeasured(dev, dev))
+    record.take(EpochDone(1, 5, 1.0, 0.4, 0.5, 0.9, 0.95, dev, True))
+    charts_train.f1_by_label(record)
+    assert len({row["series"] for row in drawn["rows"]}) == 3
+    charts_train.numbers(record)
+    assert sum(name.startswith("F1 ") for name in tables[0]) == 3
+
+
+def test_names_in_an_expression_are_strings_of_json(stores):
+    names = ("it's", 'a "b" \\ c')
+    spec = charts_train._spec("epoch", "F1", dict.fromkeys(names, ("#000000", [1, 0])), points=names)
+    test = spec["layer"][1]["encoding"]["opacity"]["condition"]["test"]
+    assert json.loads(test[test.index("[") : test.index("]") + 1]) == list(names)
 
 
 def test_a_change_of_the_learning_rate_stands_on_the_loss(stores, monkeypatch):

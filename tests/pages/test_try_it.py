@@ -105,6 +105,12 @@ def test_what_the_model_never_finds_is_said(app, stores):
     assert "found 1 of 10" in words
 
 
+def test_counts_that_are_none_are_left_out(app, stores):
+    save_tiny_model(stores / "models" / "news", by_label={"geo": {"fn": 9}, "per": {"tp": 1, "fn": 9}})
+    words = " ".join(element.value for element in app("try_it").markdown)
+    assert "found 0 of 9" in words and "found 1 of 10" in words
+
+
 def test_without_a_model_the_page_offers_training(app):
     test = app("try_it")
     assert any("no model here yet" in text.value for text in test.markdown)

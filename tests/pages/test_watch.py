@@ -148,6 +148,39 @@ def test_without_moments_the_page_says_what_to_do(app):
     assert "when the network is built" in words_of(app("train", run=run.id))
 
 
+def test_with_an_emptied_box_the_page_says_so(app):
+    run, test = open_run(app)
+    test.text_area(key=f"probes_typed_{run.id}").set_value(" ").run()
+    assert not test.exception
+    assert "No sentence to watch" in words_of(test) and "No name is found" not in words_of(test)
+
+
+@pytest.mark.parametrize("way", ["remove", "delete_mine", "clear"])
+def test_sentences_of_a_deleted_run_leave_the_memory(app, stores, monkeypatch, way):
+    from streamlit.testing.v1 import AppTest
+
+    from pages._ui import person, teach_panel, train_live, train_probes
+
+    cleared = []
+    monkeypatch.setattr(train_probes, "_tag_for_all", type("Cache", (), {"clear": lambda self: cleared.append(1)})())
+    monkeypatch.setattr(person.st, "rerun", lambda: None)
+    run = make_run()
+    if way == "remove":
+        monkeypatch.setattr(person, "check_manages", lambda run_id: None)
+        act = lambda: train_live.remove(run.id)  # noqa: E731
+    else:
+        act = person.delete_mine if way == "delete_mine" else teach_panel._clear
+    monkeypatch.setattr(train_live, "act_of_test", act, raising=False)
+
+    def page():
+        from pages._ui import train_live
+
+        train_live.act_of_test()
+
+    assert not AppTest.from_function(page).run().exception
+    assert cleared
+
+
 def test_a_damaged_moment_is_left_out(app):
     run = make_run(probes=("Ada Lovelace lives in London.",))
     keep_moments(run)

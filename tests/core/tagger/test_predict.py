@@ -1,6 +1,7 @@
 """Prediction: offsets over any text, nothing lost, notes where a tutorial would fail."""
 
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -118,3 +119,17 @@ def test_several_threads_answer_as_one_does():
     tagger = random_tagger()
     texts = [f"Ada Lovelace met {n} people in London on Monday, and {'again ' * (n % 40)}in Rome." for n in range(400)]
     assert predict(tagger, texts, threads=3) == predict(tagger, texts)
+
+
+def test_a_long_text_needs_bounded_memory():
+    """Batches hold a fixed number of cells: twice the text costs its own words, not twice the arrays."""
+    tagger, peaks = random_tagger(), []
+    for n in (2_000, 4_000):
+        text = "Ada Lovelace met ten people in London. " * n
+        tracemalloc.start()
+        try:
+            predict(tagger, [text])
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    assert peaks[1] < 60e6 and peaks[1] < 2.2 * peaks[0]

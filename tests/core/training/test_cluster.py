@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ner_core.records import EpochDone, RunEnded, RunResumed, TrainConfig
-from ner_core.training import cluster, jobs, machine, runs, worker
+from ner_core.training import classroom, cluster, jobs, machine, runs, worker
 from ner_core.training.runs import RunConfig, read_events, valid_events
 from tests.core.training.stub_worker import stub_train
 
@@ -184,6 +184,15 @@ def test_more_than_the_workers_wait_and_a_waiting_one_is_stopped_at_once(on_clus
             wait_for(lambda run=run: run.state == "finished")
     time.sleep(1.0)  # the task of the stopped one has had its turn
     assert waiting.state == "stopped" and epochs_of(waiting) == []
+
+
+def test_the_limits_of_a_class_hold_on_the_workers(on_cluster, monkeypatch):
+    monkeypatch.setenv("NER_LAB_CLASS", "1")
+    classroom.change_settings(steps=12)
+    run = runs.read_run(jobs.start_run(config(seed=15)))
+    wait_for(lambda: not run.is_active)
+    (on_cluster.home / "class.json").unlink()
+    assert "Stopped at the limit of this class: 12 steps" in read_events(run.folder)[0][-1].message
 
 
 def test_a_task_done_again_does_nothing(on_cluster):

@@ -110,6 +110,17 @@ def test_a_full_disk_is_told_before_the_start(config, monkeypatch):
     assert runs.list_runs() == []
 
 
+def test_a_disk_or_network_that_refuses_the_cluster_is_told(config, monkeypatch):
+    def refuse(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setenv("NER_LAB_SCHEDULER", "tcp://127.0.0.1:9")
+    monkeypatch.setattr(jobs.cluster, "submit", refuse)
+    with pytest.raises(jobs.JobError, match="No space left on device"):
+        jobs.start_run(config)
+    assert runs.list_runs() == []
+
+
 def test_no_process_to_be_had_is_told(config, monkeypatch):
     def refuse(*_, **__):
         raise OSError(12, "Cannot allocate memory")

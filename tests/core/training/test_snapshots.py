@@ -57,6 +57,18 @@ def files(run):
 # --- what is kept ----------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("problem", [RuntimeError("device"), KeyError("x"), MemoryError()])
+def test_whatever_goes_wrong_costs_a_moment_only(run, problem):
+    def broken():
+        raise problem
+
+    tagger, weights = weights_of()
+    album = Album(run, tagger)
+    album.show(0, 1, 0.0, broken)
+    album.show(1, 1, 1.0, lambda: weights, True)
+    assert [moment.step for moment in list_moments(run)] == [1]
+
+
 def test_moments_come_before_within_and_after_the_epochs(run):
     tagger = new_tagger(TINY, CHOSEN)
     follow(CHOSEN, show=Album(run, tagger).show)

@@ -80,6 +80,8 @@ def test_one_machine_starts_no_more_than_find_a_place(corpus, monkeypatch):
         (["--grid", "depth=3"], "No hyperparameter is called so"),
         (["--grid", "dropout=7"], "dropout"),
         (["--grid", "dropout=0.1", "--seeds", "-1"], "Seeds are whole numbers"),
+        (["--grid", "dropout=0.1", "--seeds", str(2**31)], "Seeds are whole numbers"),
+        (["--grid", "dropout=0.1", "--epochs", "101"], "epochs"),
         (["--grid", "dropout=0.1", "--seeds", "x"], "Seeds are whole numbers"),
         (["--grid", "dropout=0.1", "--recipe", "none-such"], "none-such"),
         (["--grid", "dropout=0.1", "--corpus", "none-such"], "There is no corpus none-such"),
@@ -91,6 +93,42 @@ def test_what_cannot_be_used_is_told_before_anything_is_trained(corpus, capsys, 
     told = capsys.readouterr().err
     assert words in told and told.count("\n") == 1
     assert runs.list_runs() == []
+
+
+@pytest.mark.parametrize("more", [("--epochs", "0"), ("--epochs", "x"), ("--seconds", "-1"), ("--seconds", "nan")])
+def test_how_long_is_a_positive_number(corpus, capsys, more):
+    with pytest.raises(SystemExit):
+        run_sweep(corpus, "--grid", "dropout=0.1", *more)
+    assert "positive number" in capsys.readouterr().err
+
+
+def test_what_the_grid_leaves_open_is_as_the_page_proposes_it(corpus):
+    """And `--epochs` counts, but where the grid says it; blanks do not matter."""
+    grid = sweep.read_grid(["dropout=0.5"])
+    [(settings, config)] = sweep.configs("bilstm-crf", ("newsroom", "Newsroom"), grid, [1], seconds=9.0)
+    assert settings == {"dropout": 0.5}
+    assert config.hyperparameters == {"epochs": 12, "batch_tokens": 250, "dropout": 0.5}
+    assert (config.training.epochs, config.training.batch_tokens, config.training.seconds) == (12, 250, 9.0)
+    [(_, fewer)] = sweep.configs("bilstm-crf", ("newsroom", "Newsroom"), grid, [1], epochs=3)
+    assert fewer.training.epochs == fewer.hyperparameters["epochs"] == 3
+    grid = sweep.read_grid(["epochs=2"])
+    [(_, said)] = sweep.configs("bilstm-crf", ("newsroom", "Newsroom"), grid, [1], epochs=3)
+    assert said.training.epochs == said.hyperparameters["epochs"] == 2
+
+
+def test_a_run_that_is_deleted_ends_nothing_but_itself(corpus, capsys, monkeypatch):
+    start, started = jobs.start_run, []
+
+    def then_delete(config):
+        started.append(start(config))
+        if len(started) == 1:
+            runs.delete_run(started[0])
+        return started[-1]
+
+    monkeypatch.setattr(jobs, "start_run", then_delete)
+    assert run_sweep(corpus, "--grid", "dropout=0.1,0.2", "--json") == 0
+    told = json.loads(capsys.readouterr().out)["runs"]
+    assert {row["run"]: row["state"] for row in told} == dict(zip(started, ("deleted", "finished"), strict=True))
 
 
 def test_a_grid_is_every_combination():

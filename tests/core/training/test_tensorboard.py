@@ -10,7 +10,7 @@ import pytest
 
 from ner_core.records import Counts, EpochDone, Report, RunEnded, StepDone
 from ner_core.tagger.store import load_tagger
-from ner_core.training import classroom, tensorboard
+from ner_core.training import classroom, tensorboard, worker
 from ner_core.training.runs import RunConfig, create_run, read_events, store_corpus
 from ner_core.training.tensorboard import Board, crc32c
 from ner_core.training.worker import run_folder
@@ -63,7 +63,7 @@ def test_tensorflow_reads_it(tmp_path):
     [file] = (tmp_path / "tensorboard").iterdir()
     version, starts, *told = list(tf.compat.v1.train.summary_iterator(str(file)))
     assert version.file_version == "brain.Event:2"
-    assert starts.step == 40 and starts.session_log.status == 1  # START
+    assert starts.step == 41 and starts.session_log.status == 1  # START
     assert [event.step for event in told] == [301, 302, 302]
     values = {value.tag: value.simple_value for event in told for value in event.summary.value}
     assert values == pytest.approx(
@@ -115,6 +115,7 @@ def test_a_worker_writes_it_only_where_it_is_asked_for_and_nothing_else_differs(
     stub = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(stub)
     corpus = store_corpus("mine.conll", b"Ada\tB-per\nlives\tO\nin\tO\nLondon\tB-geo\n.\tO\n\n" * 3)
+    monkeypatch.setattr(worker, "STEPS_A_SECOND", 1e9)  # else the log thins the steps by the clock
     told, weights = [], []
     for is_asked in (False, True):
         run = create_run(RunConfig(corpus=corpus, tensorboard=is_asked))
@@ -130,6 +131,26 @@ def test_a_worker_writes_it_only_where_it_is_asked_for_and_nothing_else_differs(
 
 def test_a_copy_of_the_curves_makes_no_other_training():
     assert classroom._essence(RunConfig(tensorboard=True)) == classroom._essence(RunConfig())
+
+
+def test_of_older_curves_only_what_is_done_again_is_void(tmp_path):
+    for since, first_void in ((None, None), (0, 1), (2, 3)):
+        folder = tmp_path / str(since)
+        folder.mkdir()
+        board = Board(folder, since)
+        board.close()
+        starts = records(written(folder))[1:]
+        void = tensorboard.format_event(0.0, first_void, tensorboard._STARTS)[9:] if starts else None
+        assert [record[9:] for record in starts] == ([void] if first_void else [])
+
+
+def test_a_training_anew_over_older_curves_says_so(tmp_path, monkeypatch):
+    tuple(tensorboard.repeat(iter(EVENTS), tmp_path))
+    [older] = (tmp_path / "tensorboard").iterdir()
+    older.rename(older.with_name("events.out.tfevents.1.here.1"))
+    tuple(tensorboard.repeat(iter(EVENTS), tmp_path))
+    newer = max((tmp_path / "tensorboard").iterdir(), key=lambda path: int(path.name.split(".")[3]))
+    assert tensorboard._STARTS in newer.read_bytes()
 
 
 def test_repeat_passes_every_event_on(tmp_path):

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from ner_core.records import EpochDone, RunEnded, RunTold, StepDone
-from ner_core.training import classroom, jobs, machine, runs
+from ner_core.training import classroom, jobs, machine, runs, worker
 from ner_core.training.runs import RunConfig, RunError, read_events
 from ner_core.training.trend import Trend
 from ner_core.training.worker import Wishes, run_folder
@@ -66,7 +66,45 @@ def test_a_rate_that_is_changed_again_meanwhile_is_not_lost(run):
     assert wishes() == 0.5
 
 
-@pytest.mark.parametrize("rate", [0.0, -1.0, 11.0, math.nan, math.inf])
+def test_a_rate_that_comes_just_as_the_old_one_is_taken_away_is_not_lost(run, monkeypatch):
+    wishes = Wishes(run.folder, go_on, 0)
+    jobs.set_learning_rate(run.id, 0.25)
+    look = worker.wanted_rate
+
+    def changed_after(*place):
+        monkeypatch.setattr(worker, "wanted_rate", look)
+        found = look(*place)
+        jobs.set_learning_rate(run.id, 0.5)
+        return found
+
+    monkeypatch.setattr(worker, "wanted_rate", changed_after)
+    wishes.take(RunTold(1, 0.1, "rate", 0.25))
+    assert wishes() == 0.5 and not (run.folder / "rate.taken").exists()
+
+
+def test_a_disk_that_lets_no_wish_go_ends_nothing_and_repeats_nothing(run, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setenv("NER_LAB_CLASS", "1")
+    monkeypatch.setattr(classroom, "PAUSE_SECONDS", 0.0)
+    wishes = Wishes(run.folder, go_on, 0)
+    jobs.set_learning_rate(run.id, 0.25)
+    with monkeypatch.context() as context:
+        context.setattr(type(run.folder), "replace", refuse)
+        context.setattr(type(run.folder), "unlink", refuse)
+        assert wishes() == 0.25
+        wishes.take(RunTold(1, 0.1, "rate", 0.25))
+        assert wishes() is None
+        (run.folder / "pause").touch()
+        assert wishes() is None
+        monkeypatch.setattr(classroom, "PAUSE_SECONDS", 1e-9)
+        assert wishes() is None  # the same pause, which is over
+    jobs.set_learning_rate(run.id, 0.5)
+    assert wishes() == 0.5
+
+
+@pytest.mark.parametrize("rate", [0.0, -1.0, 1.5, 1e-6, math.nan, math.inf])
 def test_a_rate_at_which_nothing_learns_is_refused(run, rate):
     with pytest.raises(jobs.JobError, match="lies between"):
         jobs.set_learning_rate(run.id, rate)

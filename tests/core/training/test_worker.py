@@ -89,6 +89,15 @@ def test_a_run_ends_with_a_temperature_fitted_on_dev(tmp_path):
     assert all(np.array_equal(stored[0].weights[name], stored[1].weights[name]) for name in stored[0].weights)
 
 
+def test_a_fault_in_the_calibration_costs_the_calibration_alone(run, monkeypatch):
+    def broken(*_):
+        raise IndexError("odd")
+
+    monkeypatch.setattr(worker, "calibrate", broken)
+    assert run_folder(run.folder, train=stub_train) == "finished"
+    assert load_tagger(run.best).card["epoch"] == 2
+
+
 def test_settings_reach_the_trainer():
     seen = {}
 
