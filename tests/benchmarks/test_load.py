@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import doctest
 import gc
+import os
 import random
 import sys
 import time
@@ -80,11 +81,12 @@ def test_simulated_browsers_see_histogram_and_names(hold):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(os.environ.get("NER_LAB_FAULTS") != "all", reason="a lesson by the clock: NER_LAB_FAULTS=all")
 def test_a_small_class_sees_all(tmp_path, monkeypatch):
     """With its trainings: opening, histogram, curve points, marked names."""
     monkeypatch.setenv("NER_LAB_CLASS", "1")  # main sets both: they are put back afterwards
     monkeypatch.setenv("NER_LAB_PLACES", "2")
-    assert load.main(["--browsers", "3", "--trainings", "1", "--seconds", "20", "--out", str(tmp_path / "l.md")]) == 0
+    assert load.main(["--browsers", "3", "--trainings", "1", "--seconds", "60", "--out", str(tmp_path / "l.md")]) == 0
     told = (tmp_path / "l.md").read_text()
     assert "Failed sessions: 0 of 3" in told and "1 trainings were made of 3 requests" in told
 

@@ -334,70 +334,9 @@ def test_a_teacher_gets_rid_of_a_links_hiding_although_a_screen_is_pinned(app, t
     assert "show_all" not in keys_of(app("train", me=ADA))
 
 
-def test_settings_of_the_class_are_read_once_and_what_is_hidden_is_worked_out_once(app, key, monkeypatch):  # noqa: F811
+def test_settings_of_the_class_are_read_once(app, key):  # noqa: F811
     classroom.change_settings(code="")
-    worked_out, hidden = [], links._hidden
-    monkeypatch.setattr(links, "_hidden", lambda: worked_out.append(1) or hidden())
     app("train")
-    assert len(worked_out) <= 2  # the first drawing may begin twice
     assert classroom._read.cache_info().misses == 1
     classroom.change_settings(code="abc234")
     assert classroom.settings().code == "abc234"
-
-
-def test_corpus_model_and_run_go_back_into_the_address_in_one_step(app, tiny_models, monkeypatch):
-    from streamlit.runtime.state.query_params import QueryParams
-
-    test = app("explore", corpus="newsroom", model="news", run="x", hide="seed")
-    sent, send = [], QueryParams._send_query_param_msg
-    monkeypatch.setattr(QueryParams, "_send_query_param_msg", lambda self: sent.append(str(self)) or send(self))
-    for name in ("corpus", "model", "run", "hide"):
-        del test.query_params[name]
-    test.run()
-    assert {"corpus", "model", "run", "hide"} <= set(test.query_params)
-    assert len(sent) == 1
-
-
-def test_who_has_a_run_of_before_follows_the_pin_elsewhere(app, key):  # noqa: F811
-    run = make_run()
-    classroom.change_settings(pinned="explore?section=Labels")
-    test = app("evaluate", me=ADA, code=classroom.settings().code, run=run.id)
-    assert test.title[0].value == "Explore a corpus"
-
-
-def test_who_watches_a_run_is_left_there(app, key):  # noqa: F811
-    run = runs.create_run(runs.RunConfig())
-    classroom.change_settings(pinned="explore?section=Labels")
-    test = app("train", me=ADA, code=classroom.settings().code, run=run.id)
-    assert test.title[0].value == "Train"
-
-
-# --- run again ----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def trained(tiny_models, monkeypatch):
-    """A run whose best tagger says on which sentences it learned; and what `jobs.start_run` is asked for."""
-    asked = []
-    monkeypatch.setattr(jobs, "start_run", lambda config: asked.append(config) or make_run([], lives=True).id)
-    run = make_run()
-    save_tiny_model(run.folder / "best", fingerprints=fingerprints(loading.corpus("newsroom")))
-    return run, asked
-
-
-def test_run_again_starts_on_the_same_corpus(app, trained):
-    run, asked = trained
-    test = app("runs")
-    test.button(key=f"again_list_{run.id}").click().run()
-    assert len(asked) == 1 and test.title[0].value == "Train"
-
-
-def test_run_again_on_a_changed_corpus_is_refused_kindly(app, trained, monkeypatch):
-    run, asked = trained
-    real = loading.corpus("newsroom")
-    monkeypatch.setattr(loading, "corpus", lambda corpus_id: replace(real, train=real.train[1:]))
-    test = app("runs")
-    test.button(key=f"again_list_{run.id}").click().run()
-    assert not asked and test.title[0].value == "Runs"
-    [said] = [error.value.replace("\\", "") for error in test.error]
-    assert "its train part holds other sentences or tags now" in said and "Copy its settings" in said

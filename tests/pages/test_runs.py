@@ -31,7 +31,7 @@ def test_every_state_is_told(app):
     make_run(events(0, reason="failed"))
     make_run(events(1, reason=None))
     said = words_of(app("runs"))
-    for state in ("Stopped", "Failed", "Interrupted", "Starting"):
+    for state in ("Stopped", "Failed", "Interrupted", "Training"):
         assert f"· {state}" in said
     assert "no epoch was finished" in said
 
