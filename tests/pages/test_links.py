@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
-from ner_core.data.corpus import fingerprints
 from ner_core.tagger.recipes import recipe
-from ner_core.training import classroom, jobs, people, runs
-from pages._ui import links, loading, navigation
+from ner_core.training import classroom, people, runs
+from pages._ui import links, navigation
 from tests.pages.conftest import save_tiny_model
 from tests.pages.test_people import ADA, BOB, keys_of
 from tests.pages.test_teach import key, teach  # noqa: F401 (fixtures)
