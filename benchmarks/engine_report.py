@@ -183,7 +183,7 @@ def targets(found: Found) -> list[str]:
                 f"{name_of(name)}, {seconds:,} s: test F1",
                 f"{100 * reach:.1f}",
                 f"{100 * beyond:.1f}",
-                middle(f1),
+                middle(f1, "{:.2f}"),
                 judged,
                 elsewhere(found, seconds),
             )
