@@ -148,11 +148,13 @@ def _is_break(gap: str, following: str) -> bool:
 
 
 def _cut_pieces(pieces: Iterable[str]) -> dict[str, tuple[tuple[str, int], ...]]:
-    """Look up every piece, asking spaCy for those not seen lately."""
-    known, missing = {}, []
+    """Look up every piece, asking spaCy for those not seen lately that it could cut."""
+    known, missing, rules = {}, [], _tokenizer().rules
     for piece in pieces:
         words = _pieces.get(piece)
-        if words is None:
+        if words is None and piece.isascii() and piece.isalpha() and piece not in rules:
+            known[piece] = ((piece, 0),)  # letters alone, and no "gonna": no rule of spaCy's cuts them
+        elif words is None:
             missing.append(piece)
         else:
             known[piece] = words

@@ -120,12 +120,12 @@ def embed(layer: Layer, weights: Weights, batch: Batch) -> np.ndarray:
 
 def convolve(layer: Layer, weights: Weights, values: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
     """Each column from its neighbours within the window; beyond the ends, and on padding, they read as 0."""
-    if mask is not None:
-        values = values * mask[:, :, None].astype(values.dtype)
-    n_rows, n_columns, _ = values.shape
+    n_rows, n_columns, width = values.shape
     kernel = weights[f"{layer.name}.kernel"]  # (kernel_size,D,U)
     before = (len(kernel) - 1) // 2
-    padded = np.pad(values, ((0, 0), (before, len(kernel) - 1 - before), (0, 0)))
+    padded = np.zeros((n_rows, n_columns + len(kernel) - 1, width), values.dtype)
+    inside = padded[:, before : before + n_columns]
+    np.multiply(values, True if mask is None else mask[:, :, None], out=inside)
     windows = [padded[:, offset : offset + n_columns] for offset in range(len(kernel))]
     windows = np.concatenate(windows, axis=-1).reshape(n_rows * n_columns, -1)  # (B*T,kernel_size*D)
     mixed = windows @ kernel.reshape(-1, kernel.shape[-1]) + weights[f"{layer.name}.bias"]
@@ -229,7 +229,7 @@ def viterbi(scores, mask, transitions, start, end, allowed=None) -> np.ndarray:
     for column in range(1, n_columns):
         reached = best[:, None, :] + arriving  # (B,to,from)
         reached.argmax(axis=-1, out=came_from[column])
-        best = reached.max(axis=-1) + cells[column]
+        best = np.maximum.reduce(reached, axis=-1) + cells[column]
     rows = np.arange(n_rows)
     path = np.empty((n_columns, n_rows), np.intp)
     path[-1] = n_tags - 1
@@ -407,6 +407,6 @@ def _messages(cells: np.ndarray, moves: np.ndarray) -> tuple[np.ndarray, np.ndar
     weights = np.exp(moves)
     for column in range(1, len(cells)):
         messages[column] *= messages[column - 1] @ weights
-        totals[column] = np.maximum(messages[column].sum(axis=-1, keepdims=True), TINY)
+        totals[column] = np.maximum(np.add.reduce(messages[column], axis=-1, keepdims=True), TINY)
         messages[column] /= totals[column]
     return messages, (np.log(totals) + highest).sum(axis=(0, 2))

@@ -197,5 +197,10 @@ def _unpack(state: bytes, archive: bytes) -> Snapshot:
         best |= {name: members[twin] for name, twin in stored.pop("same").items()}
     history: list[EpochDone] = [event_from_dict(done) for done in stored["history"]]
     value = tuple(-math.inf if number is None else number for number in stored["best_value"])
-    changed = {"history": tuple(history), "best_value": value, "best_weights": best, "trend": tuple(stored.get("trend", ()))}
+    changed = {
+        "history": tuple(history),
+        "best_value": value,
+        "best_weights": best,
+        "trend": tuple(stored.get("trend", ())),
+    }
     return Snapshot(**{**stored, **changed, "random": tuple(stored["random"]), "totals": tuple(stored["totals"])})
