@@ -277,11 +277,11 @@ def row(text, start):
 
 def test_the_report_says_what_was_reached():
     text = engine_report.write_report(canned(), engine_data.FULL)
-    assert "| 83.8 | 84.5 | 84.0 (84.0–84.0) | reached | spaCy 84.0 at 30 s, CRFsuite 84.0 at 30 s |" in row(
+    assert "| 83.8 | 84.5 | 84.00 (84.00–84.00) | reached | spaCy 84.0 at 30 s, CRFsuite 84.0 at 30 s |" in row(
         text, "`fast`, 30 s"
     )
     assert "not reached" in row(text, "`bilstm-crf`, 150 s")
-    assert "| 4x | 8x | 5.0x (5.0x–5.0x) | reached |" in row(text, "`fast`: training tok/s")
+    assert "| 4x | 8x, half of SGEMM | 5.0x (5.0x–5.0x), 25% | reached |" in row(text, "`fast`: training tok/s")
     assert "spaCy 14,000 tok/s (`n_process=2`)" in row(text, "`fast`: raw text")
     assert "25 %" in row(text, "`fast` | 30 ")  # 50 of 200 GFLOP/s
     assert "34,531 / 3,836 / 9,592" in text and "All rows come from one run." in text
