@@ -80,9 +80,11 @@ def slice_rows(card: Mapping) -> list[dict[str, str]]:
 
 def counts_of(found: object) -> Counts | None:
     """The counts of one label as a card holds them; None where they are not of the form expected."""
-    if not isinstance(found, Mapping) or not all(_is_number(found.get(key, 0)) for key in ("tp", "fp", "fn")):
+    keys = ("tp", "fp", "fn")
+    if not isinstance(found, Mapping) or not found.keys() & keys:
         return None
-    return Counts(*(int(found.get(key, 0)) for key in ("tp", "fp", "fn")))
+    counts = [found.get(key, 0) for key in keys]
+    return Counts(*map(int, counts)) if all(map(_is_number, counts)) else None
 
 
 def _is_number(value: object) -> bool:
