@@ -149,24 +149,31 @@ def _is_break(gap: str, following: str) -> bool:
 
 def _cut_pieces(pieces: Iterable[str]) -> dict[str, tuple[tuple[str, int], ...]]:
     """Look up every piece, asking spaCy for those not seen lately that it could cut."""
-    known, missing, rules = {}, [], _tokenizer().rules
+    known, missing, rules, whole = {}, [], _tokenizer().rules, {}
     for piece in pieces:
         words = _pieces.get(piece)
-        if words is None and piece.isascii() and piece.isalpha() and piece not in rules:
-            known[piece] = ((piece, 0),)  # letters alone, and no "gonna": no rule of spaCy's cuts them
-        elif words is None:
-            missing.append(piece)
-        else:
+        if words is not None:
             known[piece] = words
+        elif piece.isascii() and piece.isalpha() and piece not in rules:
+            whole[piece] = ((piece, 0),)  # letters alone, and no "gonna": no rule of spaCy's cuts them
+        else:
+            missing.append(piece)
+    _keep(whole)
+    known |= whole
     for first in range(0, len(missing), _BATCH_SIZE):
         batch = missing[first : first + _BATCH_SIZE]
         fresh = dict(zip(batch, _ask_spacy(batch), strict=True))
+        _keep(fresh)
         known |= fresh
-        with _lock:
-            if len(_pieces) + len(fresh) > _CACHE_SIZE:
-                _pieces.clear()
-            _pieces.update(fresh)
     return known
+
+
+def _keep(found: dict[str, tuple[tuple[str, int], ...]]) -> None:
+    """Remember how pieces are cut; so equal words of many texts are also one string in memory."""
+    with _lock:
+        if len(_pieces) + len(found) > _CACHE_SIZE:
+            _pieces.clear()
+        _pieces.update(found)
 
 
 def _ask_spacy(pieces: list[str]) -> Iterator[tuple[tuple[str, int], ...]]:
