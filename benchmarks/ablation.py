@@ -120,7 +120,7 @@ def run(variant: Variant, gmb: Corpus, newsroom: Corpus, typed: Typed, epochs: i
 def write_report(results: dict[str, dict]) -> str:
     """The page `docs/ablation.md`: the first row is everything, the others say what is lost."""
     lines = [
-        "# What each part of the shipped model brings",
+        "# What each part of the shipped model's training brings, on `fast`",
         "",
         "Written by `python -m benchmarks.ablation`; no figure is typed by hand.",
         "",
