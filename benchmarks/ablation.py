@@ -4,15 +4,21 @@
 
 Trains the recipe `fast` on what `make models` learns from, each time with one thing left out, and scores dev alone: GMB's dev
 part as it is and in lower case, Newsroom's, and sentences from held-out templates and names. Each run's figures stay in the
-home folder (`ablation/NAME.json`), so a run that was stopped goes on where it was. Writes `docs/ablation.md`.
+home folder (`ablation/NAME-EPOCHS.json`), so that what was stopped goes on where it was. With them stands a digest of what they
+were made of: settings, sentences and the program's chapters on training; where it differs from today's, the run is done
+again (or, with `--report`, left out). Writes `docs/ablation.md`.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
+import hashlib
 import json
+import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 from benchmarks.make_models import (
     SEED,
@@ -21,16 +27,20 @@ from benchmarks.make_models import (
     news_recipe,
     read_corpora,
     score,
+    settings,
     training_part,
     typed_sentences,
 )
 from benchmarks.tutorials import ROOT
+from ner_core.data.corpus import fingerprint, fingerprints
 from ner_core.records import Corpus, EpochDone, RunEnded
-from ner_core.tagger.recipes import Recipe, new_tagger
+from ner_core.tagger.ours import Recipe
+from ner_core.tagger.recipes import new_tagger
 from ner_core.training.augment import change_case
 from ner_core.training.runs import home
 
 RECIPE = "fast"
+CODE = ("ner_core.training.train", "ner_core.training.augment")  # with all that they import, what decides a run
 MEASURED = (
     "GMB dev",
     "unseen (recall)",
@@ -91,6 +101,54 @@ VARIANTS = {
 }
 
 
+def prints_of(gmb: Corpus, newsroom: Corpus, typed: Typed) -> dict[str, object]:
+    """Fingerprints of everything that a variant learns from or is measured on."""
+    both = {"train": fingerprint(typed.train), "dev": fingerprint(typed.dev)}
+    return {"GMB": fingerprints(gmb), "Newsroom": fingerprints(newsroom), "templates": both}
+
+
+def chapters(module: str, known: frozenset[str] = frozenset()) -> frozenset[str]:
+    """A chapter of the book, and all that it builds on."""
+    path = file_of(module)
+    if module in known or not path.exists():
+        return known
+    known |= {module}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ner_core"):
+            for name in (node.module, *(f"{node.module}.{imported.name}" for imported in node.names)):
+                known = chapters(name, known)
+    return known
+
+
+def file_of(module: str) -> Path:
+    return ROOT.joinpath(*module.split(".")).with_suffix(".py")
+
+
+def digest_of(variant: Variant, epochs: int, prints: dict[str, object]) -> str:
+    """SHA-256 of what a run is made of: the variant's recipe, every setting, the sentences and the code."""
+    said = {
+        "recipe": asdict(variant.change(news_recipe(RECIPE))),
+        "left out": [variant.mixes, variant.replaces, variant.has_templates],
+        "settings": settings(),
+        "epochs": epochs,
+        "seed": SEED,
+        "sentences": prints,
+        "measured": MEASURED,
+    }
+    digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
+    for module in sorted(frozenset().union(*map(chapters, CODE))):
+        digest.update(file_of(module).read_text(encoding="utf-8").encode())
+    return digest.hexdigest()
+
+
+def stored(path: Path, digest: str) -> dict | None:
+    """The figures of a run of this digest; None where there are none, or those of another."""
+    if not path.exists():
+        return None
+    found = json.loads(path.read_text())
+    return found if found.get("digest") == digest else None
+
+
 def run(variant: Variant, gmb: Corpus, newsroom: Corpus, typed: Typed, epochs: int) -> dict:
     """Train one variant and score it on dev."""
     from ner_core.training.train import train  # loads TensorFlow
@@ -144,18 +202,22 @@ def main() -> None:
     given = parser.parse_args()
     folder = home() / "ablation"
     folder.mkdir(parents=True, exist_ok=True)
-    data = None
+    data = (*read_corpora(), typed_sentences())
+    prints, found = prints_of(*data), {}
     for name, variant in VARIANTS.items():
-        path = folder / f"{name}-{given.epochs}.json"
-        if given.report or path.exists() or (given.only and given.only != name):
-            continue
-        data = data or (*read_corpora(), typed_sentences())
-        print(f"without {variant.words}", flush=True)
-        path.write_text(json.dumps(run(variant, *data, given.epochs)))
-    paths = {name: folder / f"{name}-{given.epochs}.json" for name in VARIANTS}
-    found = {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
-    if "all" in found:
-        (ROOT / "docs" / "ablation.md").write_text(write_report(found), encoding="utf-8")
+        path, digest = folder / f"{name}-{given.epochs}.json", digest_of(variant, given.epochs, prints)
+        figures = stored(path, digest)
+        if not figures and not given.report and given.only in (None, name):
+            print(f"without {variant.words}", flush=True)
+            figures = run(variant, *data, given.epochs) | {"digest": digest}
+            path.write_text(json.dumps(figures))
+        if figures:
+            found[name] = figures
+        elif path.exists():
+            print(f"{path.name} is of other settings, sentences or code and is left out.", flush=True)
+    if "all" not in found:
+        sys.exit("No page is written: the run with nothing left out is not there.")
+    (ROOT / "docs" / "ablation.md").write_text(write_report(found), encoding="utf-8")
 
 
 if __name__ == "__main__":

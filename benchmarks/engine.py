@@ -94,6 +94,7 @@ def plan(size: Size, seeds: Sequence[int], *, has_wnut: bool = True) -> list[Job
     if has_wnut:
         on_wnut = [name for name in ours if name != "fast"]
         jobs += [Job("ours", name, corpus="wnut17", seed=seed) for seed in seeds for name in on_wnut]
+        jobs += [Job("crfsuite", "crfsuite", corpus="wnut17")]
     systems = [*ours, "spacy", "crfsuite"]
     jobs += [Job(kind, name, seed=first) for kind in ("load", "single") for name in [*systems, PUBLISHED]]
     for number in range(1, size.passes + 1):  # side by side, pass by pass

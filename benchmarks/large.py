@@ -102,7 +102,8 @@ def measure(path: Path, recipe: str, steps: int, folder: Path) -> dict:
 
 def train_here(path: Path, recipe: str, steps: int) -> dict:
     """Do the worker's work in this process, and say what each part of it took."""
-    from ner_core.training.runs import RunConfig, create_run, store_corpus
+    from ner_core.training.keeping import store_corpus
+    from ner_core.training.runs import RunConfig, create_run
     from ner_core.training.worker import run_folder
 
     config = RunConfig(corpus=store_corpus(path.name, path.read_bytes()), recipe=recipe, hyperparameters={"epochs": 1})
@@ -152,7 +153,7 @@ def peak_mb() -> float:
     if status.exists():
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) / 1e3
-    from ner_core.training.train import peak_megabytes
+    from ner_core.training.machine import peak_megabytes
 
     return peak_megabytes()
 

@@ -35,12 +35,14 @@ from urllib.parse import parse_qs, urlencode
 
 from ner_core.records import RunEnded, RunStarted, TrainConfig
 from ner_core.tagger.store import write_file
+from ner_core.training.event_log import read_events
 from ner_core.training.machine import available_cores
-from ner_core.training.runs import RunConfig, read_events
+from ner_core.training.runs import RunConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 WITHIN = 10.0  # seconds in which all open the app, and in which all start their training
 PLACES = 2  # trainings at once
+SLOWEST_CURVE = 2.0  # seconds between two drawings; a slower timer only looks whether a screen was pinned
 ANSWER_SECONDS = 60.0  # an answer that takes longer has not come
 OPENING_LIMIT, RERUN_LIMIT, GROWTH_LIMIT = 2.0, 0.3, 0.10
 TEXTS = (
@@ -276,7 +278,8 @@ class Browser:
     async def _tick(self, name: str, seconds: float) -> None:
         while True:
             await asyncio.sleep(seconds)
-            self._asked.setdefault(name, time.perf_counter())
+            if seconds <= SLOWEST_CURVE:
+                self._asked.setdefault(name, time.perf_counter())
             await self._send(name, is_timer=True)
 
 

@@ -3,7 +3,9 @@
     python -m benchmarks.make_models [--epochs 4] [--recipe bilstm-crf] [--out models/news] [--measure]
 
 Reads GMB from `NER_LAB_CORPORA` (default: ../shared/corpora beside the checkout). The card it writes into the
-model's folder holds every figure the app shows: data and licences, scores by label with numbers of examples.
+model's folder holds every figure the app shows: data and licences, scores by label with numbers of examples, calibration on
+the test parts. It also holds how the model was made (`made`): the command, every setting, and the fingerprint of the
+sentences read. `--measure` trains and fits nothing: it measures the model that is there and leaves `made` as it is.
 """
 
 from __future__ import annotations
@@ -11,16 +13,18 @@ from __future__ import annotations
 import argparse
 import random
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 
+from benchmarks.calibration import errors
 from benchmarks.tutorials import CORPORA, ROOT
-from ner_core.data.corpus import fingerprints, load_corpus
-from ner_core.records import GMB_LABELS, Corpus, EpochDone, Report, Sentence, StepDone, Tagger
+from ner_core.data.corpus import fingerprint, fingerprints, load_corpus
+from ner_core.records import GMB_LABELS, Corpus, EpochDone, Report, Sentence, StepDone, Tagger, TrainConfig
 from ner_core.scores.calibration import calibrate
 from ner_core.scores.report import evaluate
+from ner_core.tagger.ours import Recipe
 from ner_core.tagger.predict import predict
-from ner_core.tagger.recipes import Recipe, new_tagger, recipe
+from ner_core.tagger.recipes import new_tagger, recipe, resize
 from ner_core.tagger.store import load_tagger, save_tagger
 from ner_core.training.augment import (
     change_case,
@@ -134,16 +138,44 @@ def training_part(
     return written, mix_case(news, chance, **GMB_CASES) + mix_case(everyday, chance, **TYPED_CASES)
 
 
+NETWORK = {"lstm_width": 100, "batch_tokens": 700}  # wider than the recipe, and smaller steps: time matters less here
 AFFIXES = (("lower", 32), ("shape", 16), ("prefix2", 8), ("prefix3", 16), ("suffix2", 8), ("suffix3", 16))
 
 
 def news_recipe(name: str = "bilstm-crf") -> Recipe:
     """The recipe of this name, with six features beside the word; words seen once are read as unknown."""
-    base = recipe(name)
+    base = resize(recipe(name), **NETWORK) if name == "bilstm-crf" else recipe(name)
     layers = tuple(replace(a, features=AFFIXES) if a.kind == "embed" else a for a in base.network.layers)
     features = tuple(feature for feature, _ in AFFIXES)
     encoding = replace(base.encoding, features=features, min_count=2)
     return replace(base, encoding=encoding, network=replace(base.network, layers=layers))
+
+
+def settings() -> dict:
+    """Every number and list of this file that decides which sentences are read."""
+    return {
+        "newsroom_times": NEWSROOM_TIMES,
+        "template_times": TEMPLATE_TIMES,
+        "made_up": MADE_UP,
+        "held_names": HELD_NAMES,
+        "held_templates": HELD_TEMPLATES,
+        "replaced_share": REPLACED_SHARE,
+        "gmb_cases": GMB_CASES,
+        "typed_cases": TYPED_CASES,
+        "pools": POOLS,
+    }
+
+
+def made(name: str, config: TrainConfig, read: Sequence[Sentence]) -> dict:
+    """How a model is made again: the command, recipe and training, the settings, and which sentences they gave."""
+    return {
+        "command": f"python -m benchmarks.make_models --recipe {name} --epochs {config.epochs}",
+        "recipe": name,
+        "training": asdict(config),
+        **settings(),
+        "n_read": len(read),
+        "fingerprint_of_read": fingerprint(read),
+    }
 
 
 def make(epochs: int, out: str, name: str = "bilstm-crf", keep_at: str = "") -> Tagger:
@@ -173,14 +205,14 @@ def make(epochs: int, out: str, name: str = "bilstm-crf", keep_at: str = "") -> 
         "seed": config.seed,
         "best_epoch": event.best_epoch,
         "training_seconds": round(event.seconds),
+        "made": made(name, config, mixed),
     }
-    return measure(tagger, out)
+    calibrate(tagger, corpus.dev)
+    return measure(tagger, out, gmb, newsroom)
 
 
-def measure(tagger: Tagger, out: str) -> Tagger:
-    """Fit the temperature on dev, measure a trained tagger, write the figures into its card, and store it."""
-    gmb, newsroom = read_corpora()
-    calibrate(tagger, gmb.dev + newsroom.dev)
+def measure(tagger: Tagger, out: str, gmb: Corpus, newsroom: Corpus) -> Tagger:
+    """Measure a trained tagger as it is, its temperature included; write the figures into its card, and store it."""
     tagger.card |= card(tagger, gmb, newsroom, typed_sentences().dev)
     save_tagger(tagger, ROOT / out)
     return tagger
@@ -195,6 +227,7 @@ def card(tagger: Tagger, gmb: Corpus, newsroom: Corpus, typed: Sequence[Sentence
     """Measure the test parts and the slices, and say what the model is."""
     corpus = join(gmb, newsroom)
     on_gmb, on_newsroom = score(tagger, gmb.test, corpus.train), score(tagger, newsroom.test, corpus.train)
+    on_test = {"GMB test": errors(tagger, gmb.test), "Newsroom test": errors(tagger, newsroom.test)}
     return {
         "name": "news",
         "data": DATA,
@@ -205,6 +238,7 @@ def card(tagger: Tagger, gmb: Corpus, newsroom: Corpus, typed: Sequence[Sentence
         "scores": {"GMB test": plain(on_gmb), "Newsroom test": plain(on_newsroom)},
         "slices": slices(tagger, gmb.dev, newsroom, typed, corpus.train),
         "by_label": counts(on_gmb),
+        "calibration": tagger.card.get("calibration", {}) | {"test": on_test},
         "fingerprints": fingerprints(corpus),
     }
 
@@ -255,18 +289,21 @@ def in_words(shares: dict[str, float]) -> str:
     return ", ".join(f"{share:.0%} {names[case]}" for case, share in shares.items())
 
 
-def write_card(tagger: Tagger, out: str) -> None:
-    """Write the card as a page for people, from the same figures."""
-    c = tagger.card
+def page(c: Mapping) -> str:
+    """The card as a page for people, from the same figures."""
+    how = c["made"]
     lines = [
         "# Model card: news",
         "",
-        f"Recipe `{c['recipe']}`, seed {c['seed']}, best of its epochs: {c['best_epoch']}, trained in {c['training_seconds']:,} s. Made by `make models`.",
+        f"Recipe `{c['recipe']}`, seed {c['seed']}, best of {how['training']['epochs']} epochs: {c['best_epoch']}, trained in "
+        f"{c['training_seconds']:,} s. Made by `{how['command']}`; every setting stands in `model.json` under `made`.",
+        *(["", how["note"]] if "note" in how else []),
         "",
-        f"**Training.** Newsroom's train part was read {NEWSROOM_TIMES} times an epoch, each template was filled {TEMPLATE_TIMES} times, and "
-        f"{REPLACED_SHARE:.0%} of GMB's sentences were read once more with other names (Dai & Adel 2020). Copies in other cases (Mayhew et al. "
-        f"2019): of GMB's sentences {in_words(GMB_CASES)}; of the others {in_words(TYPED_CASES)}. {HELD_NAMES:.0%} of the names and "
-        f"{HELD_TEMPLATES:.0%} of the templates were held out.",
+        f"**Training.** Newsroom's train part was read {how['newsroom_times']} times an epoch, each template was filled {how['template_times']} times "
+        f"(of its people, cities and firms {how['made_up']:.0%} are made up), and {how['replaced_share']:.0%} of GMB's sentences were read once more "
+        f"with other names (Dai & Adel 2020). Copies in other cases (Mayhew et al. 2019): of GMB's sentences {in_words(how['gmb_cases'])}; of the "
+        f"others {in_words(how['typed_cases'])}. {how['held_names']:.0%} of the names and {how['held_templates']:.0%} of the templates were held "
+        f"out. {how['n_read']:,} sentences an epoch.",
         "",
         f"**Split.** Each corpus by itself: {c['split']}; no sentence stands on two sides.",
         "",
@@ -281,13 +318,17 @@ def write_card(tagger: Tagger, out: str) -> None:
         lines.append(
             f"| {name} | {s['sentences']:,} | {s['precision']:.1%} | {s['recall']:.1%} | {s['f1']:.1%} | {s['recall_seen']:.1%} | {s['recall_unseen']:.1%} |"
         )
-    if "calibration" in c:
-        fit = c["calibration"]
-        lines += [
-            "",
-            f"**Calibration.** Temperature {fit['temperature']:.2f}, fitted on both dev parts; there the expected calibration error (15 bins of equal "
-            f"mass, {fit['n_spans']:,} found spans) went from {fit['error_before']:.1%} to {fit['error_after']:.1%}.",
-        ]
+    fit, dev = c["calibration"], "both dev parts, where it was fitted"
+    lines += [
+        "",
+        f"**Calibration.** Tag scores are divided by a temperature of {fit['temperature']:.2f}, fitted on {fit['n_sentences']:,} sentences of both dev "
+        "parts. Expected calibration error (15 bins of equally many marked names):",
+        "",
+        "| part | marked names | before | after |",
+        "|---|---:|---:|---:|",
+    ]
+    for name, found in {**fit["test"], dev: fit}.items():
+        lines.append(f"| {name} | {found['n_spans']:,} | {found['error_before']:.1%} | {found['error_after']:.1%} |")
     lines += ["", "| label | GMB test: F1 | examples | Newsroom test: F1 | examples |", "|---|---|---|---|---|"]
     for label in c["labels"]:
         cells = []
@@ -300,7 +341,7 @@ def write_card(tagger: Tagger, out: str) -> None:
         "",
         "Scorer: strict entity scores over IOB2, micro; a mention is *seen* if train holds the same words as a mention.",
     ]
-    (ROOT / out / "CARD.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return "\n".join(lines) + "\n"
 
 
 def main() -> None:
@@ -316,10 +357,10 @@ def main() -> None:
     if not (CORPORA / "gmb").exists():
         sys.exit(f"GMB is needed in {CORPORA}/gmb; set NER_LAB_CORPORA to the folder that holds gmb/.")
     if given.measure:
-        tagger = measure(load_tagger(ROOT / given.out), given.out)
+        tagger = measure(load_tagger(ROOT / given.out), given.out, *read_corpora())
     else:
         tagger = make(given.epochs, given.out, given.recipe, given.keep_at)
-    write_card(tagger, given.out)
+    (ROOT / given.out / "CARD.md").write_text(page(tagger.card), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -30,8 +30,9 @@ from ner_core.tagger.encode import keras_words
 from ner_core.tagger.predict import predict
 from ner_core.tagger.recipes import RECIPES, deal, new_tagger, recipe, resize
 from ner_core.tagger.store import save_tagger, write_file
+from ner_core.training.event_log import format_line
 from ner_core.training.machine import available_cores
-from ner_core.training.runs import format_line, home
+from ner_core.training.runs import home
 
 ROOT = Path(__file__).resolve().parents[1]
 CORPORA = Path(os.environ.get("NER_LAB_CORPORA") or ROOT.parent / "shared" / "corpora")

@@ -40,6 +40,9 @@ CHAPTERS = (
     "tagger.lookup",
     "tagger.lstm",
     "tagger.networks",
+    "tagger.ours",
+    "tagger.tutorials",
+    "tagger.gmb_tutorials",
     "tagger.recipes",
     "tagger.forward",
     "tagger.predict",
@@ -57,17 +60,24 @@ CHAPTERS = (
     # IV. from corpus to tagger
     "training.augment",
     "training.compose",
+    "training.batches",
     "training.adam",
+    "training.steps",
     "training.trend",
-    "training.train",
     "training.machine",
+    "training.train",
+    "training.event_log",
     "training.runs",
+    "training.keeping",
     "training.checkpoints",
     "training.snapshots",
     "training.tensorboard",
     "training.recordings",
     "training.people",
     "training.classroom",
+    "training.places",
+    "training.wishes",
+    "training.best_epoch",
     "training.worker",
     "training.cluster",
     "training.jobs",
@@ -76,6 +86,11 @@ CHAPTERS = (
     # V. showing
     "show.highlight",
     "show.export",
+    # VI. from a terminal
+    "commands.terminal",
+    "commands.corpora",
+    "commands.taggers",
+    "commands.trainings",
 )
 
 # Public name -> the chapter it lives in.

@@ -264,7 +264,7 @@ class TrainConfig:
     word_dropout  share of training words read as `<unk>`, so that `<unk>` is learned
     final_rate    share of the learning rate left at the end; it falls in a straight line (1 = constant)
     optimizer     "adam" (Keras' own) or "lazy_adam" (embeddings: only the rows that a batch has read)
-    rare_times    sentences with rare labels are read up to so often an epoch (see `train.readings`); 1 = once, like all
+    rare_times    sentences with rare labels are read up to so often an epoch (see `batches.readings`); 1 = once, like all
     """
 
     epochs: int = 3
@@ -309,7 +309,8 @@ class Tagger:
     """An encoder, a network and its weights: everything prediction needs.
 
     `weights` maps `{layer}.{array}` to float32 arrays and is empty until trained.
-    `temperature` divides the tag scores (and transitions) before confidences are computed.
+    `temperature` divides the tag scores (and transitions) before confidences are computed. A span whose confidence is
+    below `threshold` (0-1) is not marked. Both are fitted on dev (`scores.calibration`).
     `card` says where it comes from: recipe, is_published, corpus, fingerprints of the parts, seed, ...
     """
 
@@ -317,6 +318,7 @@ class Tagger:
     network: NetworkConfig
     weights: dict[str, np.ndarray] = field(default_factory=dict)
     temperature: float = 1.0
+    threshold: float = 0.0
     card: dict = field(default_factory=dict)
 
     @property

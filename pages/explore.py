@@ -28,6 +28,7 @@ SECTIONS = {
 widgets.page_header(
     "Explore a corpus", "See what people have marked, and what a network will read of it, before you train."
 )
+links.make_steps("explore")
 corpus = widgets.corpus_chip()
 if not corpus.sentences:
     widgets.empty_state("This corpus holds no sentence. Choose or upload another one above.")

@@ -34,6 +34,8 @@ _BATCH_SIZE = 10_000  # pieces given to spaCy at once
 
 _PIECE = re.compile(rf"\S{{1,{LONGEST_PIECE}}}")
 _END = re.compile(r"[.!?]+|[…。！？]+")
+# Words that no rule of spaCy's cuts, and the endings that every rule cuts off them: no need to ask it.
+_PLAIN = re.compile(r"([A-Za-z]+(?:-[A-Za-z]+)*|[0-9]+)(,|(?<=[a-z0-9])\.|(?<=[A-Za-z])'s)?")
 _TRAILING = re.compile(r"\.{2,}|…+")  # dots that may also stand inside a sentence
 _ENDING = frozenset(".!?…。！？")  # no sentence ends behind any other character
 _SMALL_GAPS = frozenset(["", " "])  # between two words of a line
@@ -149,17 +151,17 @@ def _is_break(gap: str, following: str) -> bool:
 
 def _cut_pieces(pieces: Iterable[str]) -> dict[str, tuple[tuple[str, int], ...]]:
     """Look up every piece, asking spaCy for those not seen lately that it could cut."""
-    known, missing, rules, whole = {}, [], _tokenizer().rules, {}
+    known, missing, rules, plain = {}, [], _tokenizer().rules, {}
     for piece in pieces:
         words = _pieces.get(piece)
         if words is not None:
             known[piece] = words
-        elif piece.isascii() and piece.isalpha() and piece not in rules:
-            whole[piece] = ((piece, 0),)  # letters alone, and no "gonna": no rule of spaCy's cuts them
+        elif (found := _PLAIN.fullmatch(piece)) and piece not in rules and found[1] not in rules:
+            plain[piece] = ((found[1], 0), (found[2], len(found[1]))) if found[2] else ((piece, 0),)
         else:
             missing.append(piece)
-    _keep(whole)
-    known |= whole
+    _keep(plain)
+    known |= plain
     for first in range(0, len(missing), _BATCH_SIZE):
         batch = missing[first : first + _BATCH_SIZE]
         fresh = dict(zip(batch, _ask_spacy(batch), strict=True))

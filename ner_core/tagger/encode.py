@@ -193,6 +193,8 @@ def _tag_vocabulary(corpus: Corpus, config: EncodingConfig) -> tuple[str, ...]:
 
 def is_known(encoder: Encoder, word: str) -> bool:
     """Tell whether the tagger's vocabulary holds this word (every piece of it)."""
+    if encoder.config.tokenizer == "words":
+        return word in encoder.word_to_id
     pieces = pieces_of(word, encoder.config.tokenizer)
     return bool(pieces) and all(piece in encoder.word_to_id for piece in pieces)
 
@@ -223,7 +225,7 @@ class Encoded:
     @cached_property
     def lengths(self) -> np.ndarray:
         """Number of ids of every sentence, (S,)."""
-        return np.diff(self.id_ends)
+        return self.id_ends[1:] - self.id_ends[:-1]
 
     def batch(self, rows: Sequence[int], n_columns: int | None = None) -> Batch:
         """Cut the sentences `rows` into one rectangle of T columns.
@@ -233,6 +235,8 @@ class Encoded:
         rows = np.asarray(rows, dtype=np.int64)
         side, encoder = self.encoder.config.pad_side, self.encoder
         width = n_columns or encoder.max_length or max(int(self.lengths[rows].max(initial=0)), 1)
+        if len(rows) == 1 and self.lengths[rows[0]] == width and self.tag_ids is None:
+            return self._alone(rows[0])
         index, mask = _window(self.id_ends, rows, width, side)
         word_ids = _fill(self.word_ids, index, mask, encoder.pad_id)  # (B,T)
         features = {name: _fill(flat, index, mask, 0) for name, flat in self.features.items()}  # (B,T) each
@@ -242,9 +246,16 @@ class Encoded:
             tag_ids = _fill(self.tag_ids, tag_index, tag_mask, encoder.pad_tag_id)  # (B,T)
         return Batch(word_ids, features, tag_ids, mask, self._columns(rows, width))
 
+    def _alone(self, row: int) -> Batch:
+        """One sentence that fills its row: what follows for many, without what padding takes."""
+        ids, words = slice(*self.id_ends[row : row + 2]), slice(*self.word_ends[row : row + 2])
+        word_ids = self.word_ids[None, ids]  # (1,T)
+        features = {name: flat[None, ids] for name, flat in self.features.items()}
+        return Batch(word_ids, features, None, np.ones(word_ids.shape, bool), self.places[None, words])
+
     def _columns(self, rows: np.ndarray, width: int) -> np.ndarray:
         """Column of each word, (B,W); -1 where it has none."""
-        n_words = np.diff(self.word_ends)[rows]
+        n_words = self.word_ends[rows + 1] - self.word_ends[rows]
         index, is_word = _window(self.word_ends, rows, max(int(n_words.max(initial=0)), 1), "post")
         places = _fill(self.places, index, is_word, -1)  # (B,W)
         shift = width - self.lengths[rows]  # behind the padding; negative where ids were cut off in front
@@ -284,9 +295,10 @@ def encode(encoder: Encoder, sentences: Sequence[Sentence], *, with_tags: bool =
     index = np.repeat((_ends(n_pieces)[:-1])[rows] - piece_ends[:-1], repeats) + np.arange(piece_ends[-1])  # (N,)
     word_ends = _ends([len(sentence) for sentence in sentences])  # (S+1,)
     id_ends = piece_ends[word_ends]  # (S+1,)
-    places = piece_ends[:-1] - np.repeat(id_ends[:-1], np.diff(word_ends))  # (W,)
+    places = piece_ends[:-1] - id_ends[:-1].repeat(word_ends[1:] - word_ends[:-1])  # (W,)
     table = np.array([ids for _, ids in found], np.int32).reshape(len(found), len(encoder.feature_values))
-    features = {name: table[:, i][np.repeat(rows, repeats)] for i, name in enumerate(encoder.feature_values)}
+    table = table[np.repeat(rows, repeats)]  # (N,F)
+    features = {name: table[:, i] for i, name in enumerate(encoder.feature_values)}
     tag_ids, tag_ends = _encode_tags(encoder, sentences) if with_tags else (None, None)
     return Encoded(
         encoder,
@@ -306,7 +318,9 @@ def _ends(lengths: Sequence[int]) -> np.ndarray:
     >>> _ends([2, 0, 3]).tolist()
     [0, 2, 2, 5]
     """
-    return np.concatenate([[0], np.cumsum(np.asarray(lengths, np.int64))]).astype(np.int64)
+    ends = np.zeros(len(lengths) + 1, np.int64)
+    np.add.accumulate(lengths, out=ends[1:])
+    return ends
 
 
 def _look_up(encoder: Encoder, word: str) -> tuple[tuple[int, ...], tuple[int, ...]]:

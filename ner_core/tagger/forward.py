@@ -147,7 +147,7 @@ def read(
     for n, way in enumerate(ways):
         kernel, bias = weights[f"{layer.name}.{way}kernel"], weights[f"{layer.name}.{way}bias"]
         projected = (columns @ _halved(kernel, half) + bias * half).reshape(n_columns, n_rows, 4 * units)
-        if mask is not None:
+        if mask is not None and not mask.all():
             projected[~mask.T, : 2 * units] = SHUT
         inputs[:, n] = projected[::-1] if n else projected
     recurrent = np.stack([_halved(weights[f"{layer.name}.{way}recurrent_kernel"], half) for way in ways])  # (N,U,4U)
@@ -181,15 +181,16 @@ def _walk(inputs: np.ndarray, recurrent: np.ndarray, half: np.ndarray) -> np.nda
     rest = 1 - half
     memory = np.zeros((n_ways, n_rows, units), np.float32)
     state, gates = memory, np.empty((n_ways, n_rows, width), np.float32)
-    for step, given in enumerate(inputs):
+    let_in, keep, candidate, let_out = (gates[..., k * units : (k + 1) * units] for k in range(4))  # (N,B,U) each
+    for given, new_state in zip(inputs, states, strict=True):
         np.matmul(state, recurrent, out=gates)
         gates += given
         np.tanh(gates, out=gates)
         gates *= half
-        gates += rest  # i, f, g, o, each (N,B,U)
-        memory *= gates[..., units : 2 * units]
-        memory += gates[..., :units] * gates[..., 2 * units : 3 * units]
-        state = np.multiply(gates[..., 3 * units :], np.tanh(memory), out=states[step])
+        gates += rest
+        memory *= keep
+        memory += let_in * candidate
+        state = np.multiply(let_out, np.tanh(memory), out=new_state)
     return states
 
 
@@ -220,21 +221,22 @@ def decode_tags(
 
 
 def viterbi(scores, mask, transitions, start, end, allowed=None) -> np.ndarray:
-    """The row of tags (B,T) with the highest score; 0 on padding. Ties go to the lower id."""
+    """The row of tags (B,T) with the highest score; 0 on padding. Ties go to the lower id.
+
+    On the way forward only the best score of each tag is kept; where it came from is asked on the way back, of the one
+    tag that was chosen, instead of remembered for all.
+    """
     cells, moves = add_boundaries(scores, mask, transitions, start, end, allowed)  # (T+2,B,K+1), (K+1,K+1)
-    n_columns, n_rows, n_tags = cells.shape
-    came_from = np.empty((n_columns, n_rows, n_tags), np.intp)
-    arriving = np.ascontiguousarray(moves.T)  # (K+1,K+1): [to, from]
-    best = cells[0]  # (B,K+1)
-    for column in range(1, n_columns):
-        reached = best[:, None, :] + arriving  # (B,to,from)
-        reached.argmax(axis=-1, out=came_from[column])
-        best = np.maximum.reduce(reached, axis=-1) + cells[column]
-    rows = np.arange(n_rows)
-    path = np.empty((n_columns, n_rows), np.intp)
-    path[-1] = n_tags - 1
-    for column in range(n_columns - 1, 0, -1):
-        path[column - 1] = came_from[column, rows, path[column]]
+    best = np.empty(cells.swapaxes(1, 2).shape)  # (T+2,K+1,B): of all paths that end in this tag
+    best[0] = cells[0].T
+    for before, here, cell in zip(best, best[1:], cells[1:], strict=False):
+        np.maximum.reduce(before[:, None] + moves[:, :, None], axis=0, out=here)  # over (from,to,B)
+        here += cell.T
+    best, arriving = np.ascontiguousarray(best.swapaxes(1, 2)), np.ascontiguousarray(moves.T)  # [to, from]
+    path = np.empty(cells.shape[:2], np.intp)  # (T+2,B)
+    path[-1] = len(moves) - 1
+    for column in range(len(cells) - 1, 0, -1):
+        (best[column - 1] + arriving[path[column]]).argmax(axis=-1, out=path[column - 1])
     return np.where(mask, path[1:-1].T, 0).astype(np.int32)
 
 
@@ -247,13 +249,14 @@ def add_boundaries(scores, mask, transitions, start, end, allowed=None) -> tuple
     moves = np.zeros((n_tags + 1, n_tags + 1))
     moves[:-1, :-1], moves[-1, :-1], moves[:-1, -1] = transitions, start, end
     if allowed is not None:
-        moves[:-1, :-1][~allowed[0]] += FORBIDDEN
-        moves[-1, :-1][~allowed[1]] += FORBIDDEN
+        moves[:-1, :-1] += FORBIDDEN * ~allowed[0]
+        moves[-1, :-1] += FORBIDDEN * ~allowed[1]
     cells = np.full((n_columns + 2, n_rows, n_tags + 1), FORBIDDEN)
     cells[0, :, -1] = cells[-1, :, -1] = 0
-    inside, is_token = cells[1:-1], np.asarray(mask, bool).T  # (T,B,K+1), (T,B)
-    inside[is_token, :-1] = np.swapaxes(scores, 0, 1)[is_token]
-    inside[~is_token, -1] = 0
+    cells[1:-1, :, :-1] = scores.swapaxes(0, 1)
+    is_token = np.asarray(mask, bool).T  # (T,B)
+    if not is_token.all():
+        cells[1:-1][~is_token] = [*[FORBIDDEN] * n_tags, 0]
     return cells, moves
 
 
@@ -298,12 +301,16 @@ def _log_scores(network: NetworkConfig, scores: np.ndarray) -> np.ndarray:
 def marginals(scores, mask, transitions, start, end, allowed=None) -> np.ndarray:
     """Probability (B,T,K) of each tag at each token, over all rows of tags; 0 on padding."""
     chain = _posterior(*add_boundaries(scores, mask, transitions, start, end, allowed))
-    return np.ascontiguousarray(chain.probabilities[1:-1, :, :-1].swapaxes(0, 1))
+    met = chain.forward * chain.behind  # (T+2,B,K+1)
+    met /= np.maximum(met.sum(axis=-1, keepdims=True), TINY)
+    return np.ascontiguousarray(met[1:-1, :, :-1].swapaxes(0, 1))
 
 
 def log_partition(scores, mask, transitions, start, end, allowed=None) -> np.ndarray:
     """Log Z (B,): the log of the summed weight of all rows of tags."""
-    return _messages(*add_boundaries(scores, mask, transitions, start, end, allowed))[1]
+    cells, moves = add_boundaries(scores, mask, transitions, start, end, allowed)
+    totals = _messages(cells, np.exp(moves))[2][:, 0]  # (T+2,B,1)
+    return (np.log(totals) + cells.max(axis=-1, keepdims=True)).sum(axis=(0, 2))
 
 
 def span_probabilities(
@@ -353,12 +360,14 @@ def span_probabilities_of_batch(
 
 
 def _span_probability(chain: _Chain, row: int, span: Span, tags: Sequence[str]) -> float:
-    """Walk the chain through the span, letting only its own tags pass."""
+    """The weight of all paths through the span, letting only its own tags pass, of the weight of all paths."""
     begins, continues = _own_tags(tuple(tags), span.label)
-    passing = chain.probabilities[span.start + 1, row] * begins  # (K+1,); column 0 is the boundary
-    for column in range(span.start + 1, span.end):
+    first, behind = span.start + 1, span.end + 1  # column 0 is the boundary
+    passing = chain.forward[first, row] * begins  # (K+1,)
+    for column in range(first + 1, behind):
         passing = chain.step(passing, column, row) * continues
-    return float((chain.step(passing, span.end, row) * ~continues).sum())
+    passing = chain.step(passing, behind, row) * ~continues
+    return float(passing @ chain.behind[behind, row] / (chain.forward[behind, row] @ chain.behind[behind, row]))
 
 
 @lru_cache(maxsize=1000)
@@ -369,44 +378,40 @@ def _own_tags(tags: tuple[str, ...], label: str) -> tuple[np.ndarray, np.ndarray
 
 
 class _Chain(NamedTuple):
-    """A sentence's tags given all its scores: a Markov chain, from the boundary before it to the one behind.
+    """A sentence's tags given all its scores: a Markov chain, from the boundary before it to the one behind."""
 
-    P(j at t+1 | i at t) = weights[i,j] backward[t+1,j] / behind[t,i]: how likely the move, times all that follows.
-    """
+    weights: np.ndarray  # (K+1,K+1): of moving from one tag to another
+    cells: np.ndarray  # (T+2,B,K+1): of being there, scaled so that `forward` sums to 1 at each column
+    forward: np.ndarray  # (T+2,B,K+1): of all paths that end here
+    behind: np.ndarray  # (T+2,B,K+1): of all that may follow
 
-    weights: np.ndarray  # (K+1,K+1)
-    backward: np.ndarray  # (T+2,B,K+1)
-    behind: np.ndarray  # (T+1,B,K+1)
-    probabilities: np.ndarray  # (T+2,B,K+1)
-
-    def step(self, probabilities: np.ndarray, column: int, row=slice(None)) -> np.ndarray:
-        """Probabilities of the tags at column + 1, from those at `column`."""
-        return ((probabilities / self.behind[column, row]) @ self.weights) * self.backward[column + 1, row]
+    def step(self, passing: np.ndarray, column: int, row: int) -> np.ndarray:
+        """What passed the column before (K+1,), moved on to `column`."""
+        return (passing @ self.weights) * self.cells[column, row]
 
 
 def _posterior(cells: np.ndarray, moves: np.ndarray) -> _Chain:
-    """The chain of tags that the scores leave: backward messages first, then one walk forward."""
+    """The chain of tags that the scores leave."""
     weights = np.exp(moves)
-    backward = _messages(cells[::-1], moves.T)[0][::-1]  # (T+2,B,K+1)
-    behind = np.maximum(backward[1:] @ weights.T, TINY)  # (T+1,B,K+1)
-    chain = _Chain(weights, backward, behind, np.zeros_like(backward))
-    chain.probabilities[0, :, -1] = 1  # every sentence begins at the boundary
-    for column in range(len(behind)):
-        chain.probabilities[column + 1] = chain.step(chain.probabilities[column], column)
-    return chain
+    powers, messages, totals = _messages(cells, weights)
+    behind = np.ones_like(powers)  # nothing follows the last column
+    behind[:-1] = messages[::-1, 1][1:] @ weights.T
+    return _Chain(weights, powers / totals[:, 0], messages[:, 0], behind)
 
 
-def _messages(cells: np.ndarray, moves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Messages (T+2,B,K+1) and log Z (B,).
+def _messages(cells: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Powers (T+2,B,K+1) of the cells, both directions' messages (T+2,2,B,K+1), and their totals (T+2,2,B,1).
 
-    message[t,k] is the weight of all paths from the first column to tag k at t, scaled to sum to 1.
+    message[t,0,:,k] is the weight of all paths from the first column to tag k at t, scaled to sum to 1; message[t,1]
+    the same of the sentence read from its end, so that one loop carries both.
     """
-    highest = cells.max(axis=-1, keepdims=True)  # (T+2,B,1)
-    messages = np.exp(cells - highest)
-    totals = np.ones_like(highest)
-    weights = np.exp(moves)
-    for column in range(1, len(cells)):
-        messages[column] *= messages[column - 1] @ weights
-        totals[column] = np.maximum(np.add.reduce(messages[column], axis=-1, keepdims=True), TINY)
-        messages[column] /= totals[column]
-    return messages, (np.log(totals) + highest).sum(axis=(0, 2))
+    powers = np.exp(cells - cells.max(axis=-1, keepdims=True))
+    messages = np.stack([powers, powers[::-1]], axis=1)
+    both = np.stack([weights, weights.T])  # (2,K+1,K+1)
+    totals = np.ones((*messages.shape[:3], 1))
+    for before, message, total in zip(messages, messages[1:], totals[1:], strict=False):
+        message *= before @ both
+        np.add.reduce(message, axis=-1, keepdims=True, out=total)
+        np.maximum(total, TINY, out=total)
+        message /= total
+    return powers, messages, totals

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -113,12 +113,15 @@ def tag_rows(
         ]
         all_spans = [strict_spans(tags) for tags in all_tags]
         confidences: list[tuple[float, ...]] = [()] * len(chosen)
-        if with_confidences:
+        if with_confidences or tagger.threshold:
             confidences = _confidences(tagger, scores, counted, batch.columns, all_spans, allowed)
-        return [
+        rows = [
             Row(all_tags[b], all_spans[b], confidences[b], _padding(tagger, batch, tag_ids, b))
             for b in range(len(chosen))
         ]
+        if tagger.threshold:
+            rows = [_leave_unsure_out(row, tagger.threshold) for row in rows]
+        return rows if with_confidences else [replace(row, confidences=()) for row in rows]
 
     groups = list(batches_by_length(encoded))
     if threads > 1 and len(groups) > 1:
@@ -131,6 +134,23 @@ def tag_rows(
         for i, row in zip(chosen, found, strict=True):
             rows[i] = row
     return rows
+
+
+def _leave_unsure_out(row: Row, threshold: float) -> Row:
+    """The row without the spans whose confidence is below `threshold`; their words are tagged O.
+
+    >>> _leave_unsure_out(Row(("B-per", "O", "B-geo"), (Span(0, 1, "per"), Span(2, 3, "geo")), (0.9, 0.2), (0, 0)), 0.4)
+    Row(tags=('B-per', 'O', 'O'), spans=(Span(start=0, end=1, label='per'),), confidences=(0.9,), padding=(0, 0))
+    """
+    if all(confidence >= threshold for confidence in row.confidences):
+        return row
+    tags, kept = list(row.tags), []
+    for span, confidence in zip(row.spans, row.confidences, strict=True):
+        if confidence >= threshold:
+            kept.append((span, confidence))
+        else:
+            tags[span.start : span.end] = ["O"] * (span.end - span.start)
+    return Row(tuple(tags), tuple(span for span, _ in kept), tuple(sure for _, sure in kept), row.padding)
 
 
 @lru_cache(maxsize=32)

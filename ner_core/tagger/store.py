@@ -2,7 +2,7 @@
 
 Chapter of part II. A stored tagger is a folder of four files a person can look into:
 
-    model.json      the network, the encoder's settings, the temperature and the card
+    model.json      the network, the encoder's settings, temperature, threshold and the card
     vocab.json      words, tags and feature values, in the order of their ids
     weights.npz     one float32 array a weight, stored plainly (no pickle, no compression)
     MANIFEST.json   size and SHA-256 of the three; it alone decides what the folder holds
@@ -163,6 +163,7 @@ def _contents(tagger: Tagger) -> dict[str, bytes]:
         "version": VERSION,
         "card": tagger.card,
         "temperature": float(tagger.temperature),
+        "threshold": float(tagger.threshold),
         "encoder": encoder,
         "network": asdict(tagger.network),
     }
@@ -257,7 +258,7 @@ def _load(folder: Path, manifest_bytes: bytes) -> Tagger:
     _check_tags(encoder)
     room = sum(4 * math.prod(shape) + HEADER_ROOM for shape in shapes.values()) + HEADER_ROOM
     weights = unpack_weights(read_signed(folder / "weights.npz", manifest["weights.npz"], room), shapes)
-    return Tagger(encoder, network, weights, model["temperature"], model["card"])
+    return Tagger(encoder, network, weights, model["temperature"], model["threshold"], model["card"])
 
 
 def _read_model(folder: Path, manifest: Mapping) -> dict:
@@ -358,8 +359,9 @@ def _check_version(version: object) -> None:
 
 
 def _check_model(stored: object) -> dict:
-    """Return card, temperature, encoder (a dict without vocabularies) and network, each checked."""
-    stored = known_keys(stored, "model.json", {"format", "version", "card", "temperature", "encoder", "network"})
+    """Return card, temperature, threshold, encoder (a dict without vocabularies) and network, each checked."""
+    names = {"format", "version", "card", "temperature", "threshold", "encoder", "network"}
+    stored = known_keys(stored, "model.json", names)
     one_of("NER Lab tagger")(stored.get("format"), "model.json: format")
     _check_version(stored.get("version"))
     card = each(anything)(stored.get("card"), "model.json: card")
@@ -371,6 +373,7 @@ def _check_model(stored: object) -> dict:
     return {
         "card": card,
         "temperature": number(0.01, 100)(stored.get("temperature"), "model.json: temperature"),
+        "threshold": number(0, 1)(stored.get("threshold", 0.0), "model.json: threshold"),
         "encoder": {
             "config": asdict(config),
             "max_length": integer(1, 100_000, optional=True)(

@@ -31,7 +31,7 @@ import numpy as np
 
 from ner_core.records import EpochDone, InputError, Snapshot
 from ner_core.tagger.store import sync_folder, write_file
-from ner_core.training.runs import event_from_dict, event_to_dict
+from ner_core.training.event_log import event_from_dict, event_to_dict
 
 VERSION = 1
 FILES = ("state.json", "arrays.npz")

@@ -31,16 +31,9 @@ from typing import TYPE_CHECKING
 from ner_core.records import InputError, Prediction, RunEnded, Tagger
 from ner_core.tagger.store import write_file
 from ner_core.training import classroom, worker
+from ner_core.training.event_log import EventLog
 from ner_core.training.machine import take_lock
-from ner_core.training.runs import (
-    ACTIVE_STATES,
-    PROJECT,
-    EventLog,
-    Run,
-    RunError,
-    is_in_cluster_queue,
-    read_run,
-)
+from ner_core.training.runs import ACTIVE_STATES, PROJECT, Run, RunError, is_in_cluster_queue, read_run
 
 if TYPE_CHECKING:
     from distributed import Client, Future

@@ -25,6 +25,7 @@ from pathlib import Path
 from ner_core.tagger.store import write_file
 from ner_core.training import classroom, cluster, people
 from ner_core.training.machine import free_memory_mb, identify, is_alive, machine_name, take_lock
+from ner_core.training.places import has_free_place, waiting_tickets
 from ner_core.training.runs import (
     PROJECT,
     RESUMABLE_STATES,
@@ -35,7 +36,7 @@ from ner_core.training.runs import (
     read_run,
     run_folder_of,
 )
-from ner_core.training.worker import claim, has_free_place, waiting_tickets
+from ner_core.training.worker import claim
 
 MIN_DISK_MB = 200  # free space below which no run is started
 STANDBY_MB = 2000  # free memory below which nobody stands by
@@ -175,7 +176,7 @@ def set_learning_rate(run_id: str, rate: float) -> None:
 
 
 def place_in_queue(run_id: str) -> int | None:
-    """How many wait before this run (0: it is next); None where it does not wait."""
+    """How many wait before this run on this machine (0: it is next); None where it does not wait. See `waiting` for a cluster."""
     order = [ticket.name.split(".")[1] for ticket in waiting_tickets()]
     return order.index(run_id) if run_id in order else None
 

@@ -142,6 +142,16 @@ def memory_mb() -> int:
     return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3))
 
 
+def peak_megabytes() -> float:
+    """Return the largest memory this process has held so far, in MB; 0 where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0.0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1e6 if sys.platform == "darwin" else 1e3)
+
+
 def _kilobytes(path: str, name: str) -> int:
     try:
         lines = Path(path).read_text().splitlines()

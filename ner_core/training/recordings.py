@@ -22,7 +22,8 @@ from pathlib import Path
 
 from ner_core.records import Event, Prediction, ProbesTagged, RunStarted, Span, StepDone, Token
 from ner_core.tagger.store import write_file
-from ner_core.training.runs import Run, RunConfig, RunError, format_line, model_roots, open_run, read_events
+from ner_core.training.event_log import format_line, read_events
+from ner_core.training.runs import Run, RunConfig, RunError, model_roots, open_run
 from ner_core.training.snapshots import Moment
 
 FOLDER = "recorded"

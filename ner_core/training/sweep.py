@@ -130,8 +130,8 @@ def run_all(asked: Sequence[tuple[dict, RunConfig]], say: Callable[[str], None])
     once. Raises JobError where one cannot be started.
     """
     from ner_core.training import cluster
+    from ner_core.training.places import n_places
     from ner_core.training.runs import RunError, list_runs, read_run
-    from ner_core.training.worker import n_places
 
     known = [run for run in list_runs() if not run.config.owner]
     left, going = list(asked), []
@@ -170,7 +170,7 @@ def _see_to(config: RunConfig, known: Sequence[Run], say: Callable[[str], None])
 
 def outcome(settings: Mapping[str, float], run: Run) -> Outcome:
     """What the run's log tells of its kept epoch."""
-    from ner_core.training.runs import read_events, valid_events
+    from ner_core.training.event_log import read_events, valid_events
 
     events = valid_events(read_events(run.folder)[0])
     kept = next((event for event in reversed(events) if isinstance(event, EpochDone) and event.is_best), None)
@@ -265,7 +265,7 @@ def _seeds(text: str) -> list[int]:
 def _corpus(source: str) -> tuple[str, str]:
     """The id and name under which workers find the corpus; a file is stored for them."""
     from ner_core.data.catalogue import find, is_entry
-    from ner_core.training.runs import load_stored_corpus, store_corpus
+    from ner_core.training.keeping import load_stored_corpus, store_corpus
 
     if source == "newsroom":
         return "newsroom", "Newsroom"

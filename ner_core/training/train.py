@@ -13,18 +13,16 @@ epoch, and `train(..., start=snapshot)` begins from it. Chance enters in two pla
 generator that shuffles sentences and hides words, and the seeds and counters of Keras' dropout,
 which are variables of the network. Both are in the Snapshot, beside the optimizer's variables.
 
-Source: the shape of the loop follows spaCy's training generator; batches of like length by
-number of tokens follow Vaswani et al. 2017 (section 5.1). Optimizer: Adam (Kingma & Ba 2015).
-Differs from them: dev is scored by entity (precision, recall, F1) after every epoch, through the
-same decoding as `predict`, beside the accuracy that the tutorials print.
+Which sentences are read together stands in `batches`, what one step computes in `steps`.
+
+Source: the shape of the loop follows spaCy's training generator. Differs from it: dev is scored
+by entity (precision, recall, F1) after every epoch, through the same decoding as `predict`, beside the accuracy that the tutorials print.
 """
 
 from __future__ import annotations
 
 import math
-import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 
@@ -44,9 +42,7 @@ from ner_core.records import (
     RunEnded,
     RunStarted,
     RunTold,
-    Sentence,
     Snapshot,
-    Span,  # noqa: F401 (doctest)
     StepDone,
     Tagger,
     TrainConfig,
@@ -56,9 +52,11 @@ from ner_core.scores.report import evaluate
 from ner_core.scores.tokens import token_claims
 from ner_core.tagger import forward
 from ner_core.tagger.encode import Encoded, encode
-from ner_core.tagger.networks import Network, batch_inputs, build_network
+from ner_core.tagger.networks import build_network
 from ner_core.tagger.predict import predict, tag_rows
-from ner_core.training.adam import KerasAdam, LazyAdam
+from ner_core.training.batches import deal_batches, hide_words, readings
+from ner_core.training.machine import peak_megabytes
+from ner_core.training.steps import Totals, compile_loss, compile_step, counted_cells, new_optimizer, tensors
 from ner_core.training.trend import PATIENCE, Trend
 
 _ACCURACY_EVERY = 10  # steps; decoding a CRF's best path at every step would slow training
@@ -149,13 +147,13 @@ class _Run:
         if tagger.is_trained:
             self.network.load_weights_dict(tagger.weights)
         self.n_parameters = sum(int(np.prod(v.shape)) for v in self.network.trainable_variables)
-        self.optimizers = [_optimizer(config, member.trainable_variables) for member in self.network.members]
+        self.optimizers = [new_optimizer(config, member.trainable_variables) for member in self.network.members]
         pairs = zip(self.network.members, self.optimizers, strict=True)
-        self.step_functions = [_compile_step(member, optimizer, config) for member, optimizer in pairs]
-        self.loss_function = _compile_loss(self.network, config)
+        self.step_functions = [compile_step(member, optimizer, config) for member, optimizer in pairs]
+        self.loss_function = compile_loss(self.network, config)
         self.step = self.n_steps_now = self.n_epochs = self.best_epoch = 0
         self.best_value, self.best_weights, self.reason = (-math.inf, -math.inf), {}, ""
-        self.totals, self.history, self.trend = _Totals(), (), Trend()
+        self.totals, self.history, self.trend = Totals(), (), Trend()
         self.learning_rate, self.n_batches, self.first_seconds = config.learning_rate, 0, 0.0
         self.started = time.monotonic()
         self.has_floors = self.is_cut_short = False
@@ -164,7 +162,7 @@ class _Run:
         return time.monotonic() - self.started
 
     def n_steps(self) -> int:
-        batches = _batches(self.encoded, self.config, np.random.default_rng(0), self.readings)
+        batches = deal_batches(self.encoded, self.config, np.random.default_rng(0), self.readings)
         return len(batches) * len(self.network.members)
 
     # --- steps
@@ -173,7 +171,9 @@ class _Run:
         """Yield one StepDone a step until the epoch is over, time is up, or someone says stop."""
         batches = self._deal()
         for member, rows in batches[self.n_steps_now :]:
-            batch = self._with_unknown_words(self.encoded.batch(rows))
+            batch = hide_words(
+                self.encoded.batch(rows), self.tagger.encoder.unknown_id, self.config.word_dropout, self.random
+            )
             rate = self.learning_rate * self._rate_left()
             loss, gradient_norm = self._take_step(member, batch, rate)
             self.first_seconds = self.first_seconds or self.seconds()
@@ -200,7 +200,7 @@ class _Run:
         """
         self.random_before = self.random.bit_generator.state
         members = range(len(self.network.members))
-        orders = [_batches(self.encoded, self.config, self.random, self.readings) for _ in members]
+        orders = [deal_batches(self.encoded, self.config, self.random, self.readings) for _ in members]
         batches = [(m, orders[m][i]) for i in range(max(map(len, orders))) for m in members if i < len(orders[m])]
         self.n_batches = len(batches)
         if self.n_steps_now:
@@ -210,11 +210,11 @@ class _Run:
     def _take_step(self, member: int, batch: Batch, rate: float) -> tuple[float, float]:
         """Return the loss before the step, and the length of its gradient."""
         step_function = self.step_functions[member]
-        loss, scores, length = step_function(_tensors(batch), batch.tag_ids, tf.constant(rate, tf.float32))
+        loss, scores, length = step_function(tensors(batch), batch.tag_ids, tf.constant(rate, tf.float32))
         loss = float(loss)
-        self.totals.add_loss(loss, int(_counted(self.tagger, batch).sum()))
+        self.totals.add_loss(loss, int(counted_cells(self.tagger, batch).sum()))
         if self.n_steps_now % _ACCURACY_EVERY == 0:
-            counted, own = _counted(self.tagger, batch), self.network.members[member]
+            counted, own = counted_cells(self.tagger, batch), self.network.members[member]
             weights = own.crf_weights() if own.config.has_crf else {}
             tag_ids = forward.decode_tags(own.config, weights, scores.numpy(), counted, self.allowed)
             self.totals.add_cells(tag_ids, batch.tag_ids, counted)
@@ -233,15 +233,6 @@ class _Run:
             return False
         since_first = self.seconds() - self.first_seconds  # the first step is slow: TensorFlow traces it
         return self.first_seconds + since_first / progress > self.config.seconds
-
-    def _with_unknown_words(self, batch: Batch) -> Batch:
-        """Hide a share of the words behind `<unk>`, so that `<unk>` is learned too."""
-        unknown = self.tagger.encoder.unknown_id
-        if not self.config.word_dropout or unknown is None:
-            return batch
-        hidden = (self.random.random(batch.mask.shape) < self.config.word_dropout) & batch.mask  # (B,T)
-        word_ids = np.where(hidden, np.int32(unknown), batch.word_ids)  # (B,T)
-        return Batch(word_ids, batch.features, batch.tag_ids, batch.mask, batch.columns)
 
     def _wrong_with(self, loss: float) -> str:
         if not math.isfinite(loss):
@@ -287,7 +278,7 @@ class _Run:
             *claims,
         )
         self.history += (done,)
-        self.totals, self.n_steps_now = _Totals(), 0
+        self.totals, self.n_steps_now = Totals(), 0
         return done
 
     def _out_of_patience(self) -> str:
@@ -296,17 +287,17 @@ class _Run:
 
     def _score_dev(self) -> tuple[Report, float, float, tuple[float, float]]:
         """Return the dev report, the mean dev loss, the accuracy as the recipe's own metric counts it, two claims more."""
-        totals, sentences = _Totals(), self.corpus.dev
+        totals, sentences = Totals(), self.corpus.dev
         if not sentences:
             return evaluate([]), math.nan, math.nan, (math.nan, math.nan)
 
         def score(batch: Batch) -> np.ndarray:
-            loss, scores = self.loss_function(_tensors(batch), batch.tag_ids)
-            totals.add_loss(float(loss), int(_counted(self.tagger, batch).sum()))
+            loss, scores = self.loss_function(tensors(batch), batch.tag_ids)
+            totals.add_loss(float(loss), int(counted_cells(self.tagger, batch).sum()))
             return scores.numpy()
 
         def watch(batch: Batch, tag_ids: np.ndarray) -> None:
-            totals.add_cells(tag_ids, batch.tag_ids, _counted(self.tagger, batch))
+            totals.add_cells(tag_ids, batch.tag_ids, counted_cells(self.tagger, batch))
 
         rows = tag_rows(self.tagger, self.dev.encoded, sentences, score=score, watch=watch)
         predictions = [
@@ -356,7 +347,7 @@ class _Run:
             variable.assign(array)
         self.n_epochs, self.step, self.n_steps_now = then.epoch, then.step, then.n_steps_within
         self.random.bit_generator.state, self.random_within = then.random
-        self.totals, self.history, self.trend = _Totals(*then.totals), then.history, Trend(*then.trend)
+        self.totals, self.history, self.trend = Totals(*then.totals), then.history, Trend(*then.trend)
         self.learning_rate = then.learning_rate or self.config.learning_rate
         self.best_epoch, self.best_value, self.best_weights = then.best_epoch, then.best_value, dict(then.best_weights)
         self.reason = "" if then.reason == "stopped" else then.reason
@@ -365,136 +356,9 @@ class _Run:
         self.has_floors = True
 
 
-# --- batches -------------------------------------------------------------------------
-
-
-def readings(sentences: Sequence[Sentence], rare_times: int) -> np.ndarray | None:
-    """How often each sentence is read in an epoch, on average: (S,), from 1 to `rare_times`; None = each once.
-
-    A CRF scores whole rows of tags, so a rare label cannot simply weigh more; the sentences that hold it can be read
-    more often. A label in f sentences asks for sqrt(m / f) readings of each, m the sentences that hold the middle
-    label (the median), and a sentence is read as often as its rarest label asks: repeat-factor sampling of Gupta et
-    al. 2019 (arXiv 1908.03195, section 4.1), but with the median in place of a threshold, and a bound.
-
-    >>> each = [Sentence((label,), (Span(0, 1, label),)) for label in ["per"] * 9 + ["geo"] * 4 + ["art"]]
-    >>> readings(each, 5)[[0, 9, 13]].tolist(), readings(each, 1)
-    ([1.0, 1.0, 2.0], None)
-    """
-    held = [{span.label for span in sentence.spans} for sentence in sentences]
-    counts = Counter(label for labels in held for label in labels)
-    if rare_times <= 1 or len(counts) < 2:
-        return None
-    middle = float(np.median(list(counts.values())))
-    asked = {label: min(max(1.0, math.sqrt(middle / count)), rare_times) for label, count in counts.items()}
-    return np.array([max((asked[label] for label in labels), default=1.0) for labels in held])
-
-
-def _batches(
-    encoded: Encoded, config: TrainConfig, random: np.random.Generator, often: np.ndarray | None = None
-) -> list[np.ndarray]:
-    """Deal the training sentences to steps: a fixed number each, or about `batch_tokens` tokens of like length.
-
-    `often` (S,) = how often each is read on average: 2.3 is twice, and in three of ten epochs once more.
-    """
-    rows = np.arange(len(encoded))
-    if often is not None:
-        rows = np.repeat(rows, np.floor(often + random.random(len(often))).astype(np.int64))
-    n = len(rows)
-    order = rows[random.permutation(n)] if config.shuffles else rows
-    if config.batch_size:
-        return [order[i : i + config.batch_size] for i in range(0, n, config.batch_size)]
-    order = order[np.argsort(encoded.lengths[order], kind="stable")]
-    groups, start, lengths = [], 0, encoded.lengths[order]
-    while start < n:
-        stop = start + 1
-        while stop < n and (stop + 1 - start) * lengths[stop] <= config.batch_tokens:
-            stop += 1
-        groups.append(order[start:stop])
-        start = stop
-    return [groups[i] for i in random.permutation(len(groups))] if config.shuffles else groups
-
-
-def _counted(tagger: Tagger, batch: Batch) -> np.ndarray:
-    """Return which cells count, (B,T): real tokens, or every cell where the recipe has no mask."""
-    return batch.mask if tagger.network.is_masked else np.ones_like(batch.mask)
-
-
 def _pad_to(tagger: Tagger, corpus: Corpus) -> int:
     """The width that the tutorials' accuracy would pad to: the recipe's own, or the longest sentence."""
     return tagger.encoder.max_length or max(map(len, corpus.sentences), default=0)
-
-
-@dataclass
-class _Totals:
-    """Running means over the cells that count: loss (nats a cell) and accuracy."""
-
-    loss_sum: float = 0.0
-    n_lost: int = 0
-    n_right: int = 0
-    n_cells: int = 0
-
-    def add_loss(self, loss: float, n_cells: int) -> None:
-        self.loss_sum += loss * n_cells
-        self.n_lost += n_cells
-
-    def add_cells(self, tag_ids: np.ndarray, gold_ids: np.ndarray, counted: np.ndarray) -> None:
-        self.n_right += int(((tag_ids == gold_ids) & counted).sum())
-        self.n_cells += int(counted.sum())
-
-    @property
-    def loss(self) -> float:
-        return self.loss_sum / self.n_lost if self.n_lost else math.nan
-
-    @property
-    def accuracy(self) -> float:
-        return self.n_right / self.n_cells if self.n_cells else math.nan
-
-
-# --- the compiled step ------------------------------------------------------------------
-
-
-def _tensors(batch: Batch) -> dict[str, tf.Tensor]:
-    """Return a batch's arrays, under the names the network reads, as TensorFlow's."""
-    return {name: tf.constant(array) for name, array in batch_inputs(batch).items()}
-
-
-def _optimizer(config: TrainConfig, weights: Sequence[keras.Variable]) -> KerasAdam | LazyAdam:
-    """Build what takes the steps: the tutorials' Adam, or the lazy one."""
-    if config.optimizer not in ("adam", "lazy_adam"):
-        raise ValueError(f"An optimizer is adam or lazy_adam. Received: {config.optimizer!r}.")
-    return (LazyAdam if config.optimizer == "lazy_adam" else KerasAdam)(weights, config.clip_norm)
-
-
-def _compile_step(network: Network, optimizer: KerasAdam | LazyAdam, config: TrainConfig) -> Callable:
-    """Return the training step of one member, traced once for every length: loss (), scores (B,T,K), gradient's length ()."""
-    inputs_of = network.input_signature()
-    tags_of, rate_of = tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([], tf.float32)
-
-    @tf.function(input_signature=[inputs_of, tags_of, rate_of], autograph=False)
-    def take_step(inputs, tag_ids, rate):
-        with tf.GradientTape() as tape:
-            scores = network(inputs, training=True)  # (B,T,K)
-            loss = network.loss(scores, tag_ids, _counts(network, inputs), config.loss)  # ()
-        length = optimizer.apply(tape.gradient(loss, network.trainable_variables), rate)
-        return loss, scores, length
-
-    return take_step
-
-
-def _compile_loss(network: Network, config: TrainConfig) -> Callable:
-    """Return the loss () of a batch and its scores (B,T,K), as the whole network has them without dropout."""
-
-    @tf.function(input_signature=[network.input_signature(), tf.TensorSpec([None, None], tf.int32)], autograph=False)
-    def measure(inputs, tag_ids):
-        scores = network(inputs, training=False)  # (B,T,K)
-        return network.loss(scores, tag_ids, _counts(network, inputs), config.loss), scores
-
-    return measure
-
-
-def _counts(network: Network, inputs: dict) -> tf.Tensor:
-    """What the loss is averaged over, (B,T)."""
-    return inputs["mask"] if network.config.is_masked else tf.ones_like(inputs["mask"])
 
 
 # --- words about a run --------------------------------------------------------------------
@@ -533,13 +397,3 @@ def _what_diverged(run: _Run) -> str:
     grown = f"The loss grows: {run.trend.mean:.3g} nats a token by now, {run.trend.least:.3g} at its best"
     knobs = rate if run.config.clip_norm else f"{rate}, or take a recipe that shortens long gradients"
     return f"{grown}. To mend it, {knobs}."
-
-
-def peak_megabytes() -> float:
-    """Return the largest memory this process has held so far, in MB; 0 where the system does not tell."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return 0.0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1e6 if sys.platform == "darwin" else 1e3)

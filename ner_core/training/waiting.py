@@ -4,20 +4,26 @@ Chapter of part IV. The trainings that go on say how far they are; the ones ahea
 as those that ended lately. Both together, dealt to the places there are, say when each waiting one begins. An estimate
 for a person who wants to know whether to stay: nothing is decided by it.
 
+On a cluster (see `cluster`) Dask holds the queue and deals it out about as it was asked for: the folders tell that order,
+without asking the scheduler. While somebody waits there no place is free: there are as many as trainings that go on.
+
 Source: list scheduling (Graham 1966): whoever is next takes the place that is free first. Differs from it: durations
 are guessed.
 """
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ner_core.records import EpochDone, RunEnded, RunStarted, StepDone
-from ner_core.training.runs import Run, list_runs, parse_line, read_events
-from ner_core.training.worker import n_places, waiting_tickets
+from ner_core.training.cluster import scheduler
+from ner_core.training.event_log import parse_line, read_events
+from ner_core.training.places import n_places, waiting_tickets
+from ner_core.training.runs import ACTIVE_STATES, Run, is_in_cluster_queue, list_runs
 
 START_SECONDS = 6.0  # TensorFlow, the network and the first step
 UNKNOWN_SECONDS = 60.0  # a training of which nothing is known
@@ -27,7 +33,7 @@ TAIL_BYTES = 16_384
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A waiting training: how many go before it, and about how many seconds until it begins."""
+    """A waiting training: how many go before it, and about how many seconds until it begins (not a number: nobody knows)."""
 
     n_before: int
     seconds: float
@@ -35,14 +41,44 @@ class Turn:
 
 def turns() -> dict[str, Turn]:
     """All waiting trainings by their id, in the order of the queue."""
+    return _turns_on_cluster() if scheduler() else _turns_here()
+
+
+def _turns_here() -> dict[str, Turn]:
     order = [ticket.name.split(".")[1] for ticket in waiting_tickets()]
     if not order:
         return {}
     runs = list_runs()
     going = [run for run in runs if run.id not in order and run.is_active]
-    usual = _usual_seconds([run for run in runs if run.id not in order and run not in going])
+    ended = [run for run in runs if run.id not in order and run not in going]
+    return _deal(order, going, ended, n_places())
+
+
+def _turns_on_cluster() -> dict[str, Turn]:
+    """First what a worker has taken up, whose machine has no place yet; then what no worker has, as it was asked for."""
+    runs = list_runs()
+    states = {run.id: run.state for run in runs}
+    line = sorted((run for run in runs if states[run.id] == "waiting"), key=_asked_at)
+    going = [run for run in runs if states[run.id] in ACTIVE_STATES and states[run.id] != "waiting"]
+    ended = [run for run in runs if states[run.id] not in ACTIVE_STATES]
+    return _deal([run.id for run in line], going, ended, len(going))
+
+
+def _asked_at(run: Run) -> tuple[bool, float]:
+    """Its place in the line: by the clock of the file system that all share."""
+    try:
+        return is_in_cluster_queue(run.folder), (run.folder / "cluster.json").stat().st_mtime
+    except OSError:  # one of this machine's own, or deleted in this moment
+        return False, run.created
+
+
+def _deal(order: Sequence[str], going: Sequence[Run], ended: Sequence[Run], n: int) -> dict[str, Turn]:
+    """Give each of the waiting its turn; without any place nobody knows when one begins."""
+    if not order:
+        return {}
+    usual = _usual_seconds(ended)
     left = [_seconds_left(run.folder, usual) for run in going]
-    starts = deal_places(left, [usual] * len(order), n_places())
+    starts = deal_places(left, [usual] * len(order), n) if n else [math.nan] * len(order)
     return {run_id: Turn(i, starts[i]) for i, run_id in enumerate(order)}
 
 

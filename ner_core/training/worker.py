@@ -13,8 +13,8 @@ Because TensorFlow takes seconds to import, one more process may stand by with e
 `python -m ner_core.training.worker --standby FOLDER`. It writes `ready`, waits for `job.json`, and
 then works like any other. Whoever puts `job.json` there first has it, so it is given away only once.
 
-Source: the queue is a list of tickets in order of arrival and a lock a free place; the operating
-system drops a lock when its process ends, however it ends. Differs from a job server: there is none.
+Source: the run's folder (see `runs`), which is all that a worker is told and all that it tells. Differs from the worker of a
+job server: there is no server, so none can be missing.
 """
 
 from __future__ import annotations
@@ -25,13 +25,11 @@ import gc
 import json
 import os
 import secrets
-import signal
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 from ner_core.records import (
@@ -44,33 +42,22 @@ from ner_core.records import (
     Sentence,
     Snapshot,
     Span,
-    StepDone,
     Tagger,
     TrainConfig,
 )
-from ner_core.scores.calibration import calibrate
-from ner_core.scores.report import report_to_dict
-from ner_core.tagger.archive import StoreError
-from ner_core.tagger.store import save_tagger, write_file
+from ner_core.tagger.store import write_file
 from ner_core.training import classroom
+from ner_core.training.best_epoch import keep_best
 from ner_core.training.checkpoints import last_checkpoint, save_checkpoint, sweep
-from ner_core.training.machine import available_cores, identify, is_alive, machine_name, memory_mb, take_lock
-from ner_core.training.runs import (
-    EventLog,
-    RunConfig,
-    home,
-    is_told_to_pause,
-    load_stored_corpus,
-    open_run,
-    rates_to_repeat,
-    read_events,
-    valid_events,
-    wanted_rate,
-)
+from ner_core.training.event_log import EventLog, StepFilter, read_events, valid_events
+from ner_core.training.keeping import load_stored_corpus
+from ner_core.training.machine import identify, memory_mb, take_lock
+from ner_core.training.places import wait_for_place
+from ner_core.training.runs import RunConfig, open_run
 from ner_core.training.snapshots import Album
 from ner_core.training.tensorboard import Board, has_curves
+from ner_core.training.wishes import Wishes, stop_on_signal
 
-STEPS_A_SECOND = 10  # so many StepDone events reach the log at most
 BEAT_SECONDS = 1.0
 POLL_SECONDS = 0.05
 FINAL_REASONS = ("finished", "early", "time", "diverged")  # of a run that has nothing left to do
@@ -235,138 +222,6 @@ def _import_train() -> Train:
     return train
 
 
-def keep_best(
-    events: Iterator[Event],
-    tagger: Tagger,
-    folder: Path,
-    *,
-    corpus: Corpus,
-    training: TrainConfig,
-    start: Snapshot | None = None,
-) -> Iterator[Event]:
-    """Pass the events on; store the tagger in `folder` whenever an epoch is the best, and as it is at the end.
-
-    The card then says on which sentences, with which settings and how well. A run that goes on from `start`
-    puts back what was the best then: of the steps after it, which are taken again, nothing stays.
-    """
-    shown: EpochDone | None = None  # the epoch whose weights the tagger will end with
-    tagger.card |= {"seed": training.seed, "training": asdict(training)}
-    for event in start.history if start else ():
-        shown = event if event.is_best or not training.keeps_best else shown
-    if start and start.best_weights and shown is not None:
-        tagger.weights = dict(start.best_weights)
-        _save(tagger, folder, shown, corpus)
-    for event in events:
-        if isinstance(event, EpochDone):
-            if event.is_best or not training.keeps_best:
-                shown = event
-            if event.is_best:
-                _save(tagger, folder, event, corpus)
-        elif isinstance(event, RunEnded) and shown is not None and tagger.is_trained:
-            with contextlib.suppress(Exception):  # changes no tag and no weight: only how sure the model says it is
-                calibrate(tagger, corpus.dev)
-            with contextlib.suppress(StoreError):  # weights that have diverged: the best epoch's stay
-                _save(tagger, folder, shown, corpus)
-        yield event
-
-
-def _save(tagger: Tagger, folder: Path, epoch: EpochDone, corpus: Corpus) -> None:
-    from ner_core.data.corpus import fingerprints
-
-    if "fingerprints" not in tagger.card:
-        tagger.card["fingerprints"] = fingerprints(corpus)
-    dev = epoch.dev
-    tagger.card |= {"epoch": epoch.epoch, "seconds": round(epoch.seconds, 2)}
-    if dev.n_sentences:  # no score without sentences it was counted on
-        scores = {"f1": dev.f1, "precision": dev.precision, "recall": dev.recall, "token_accuracy": dev.token_accuracy}
-        by_label = report_to_dict(dev)["by_label"]
-        tagger.card |= {**scores, "scored_on": f"dev, {dev.n_sentences:,} sentences", "by_label": by_label}
-    save_tagger(tagger, folder)
-
-
-class Wishes:
-    """What people want of the run that goes on, as `train` asks for it: stop before all, then pause, then a rate.
-
-    After a kill the steps since the last checkpoint are taken again: the learning rates that were set meanwhile are
-    set again, each after the same step, so that the run ends as it would have ended.
-    """
-
-    def __init__(self, folder: Path, stop: Callable[[], str | None], step: int):
-        self._folder, self._stop, self._step = folder, stop, step
-        told = read_events(folder)[0]
-        self._again = rates_to_repeat(told, step)
-        self._paused_since: float | None = None
-        self._done: float | None = None  # a rate that was set, and whose wish the disk will not let go
-        rates = [event.value for event in told if isinstance(event, RunTold) and event.what == "rate"]
-        if rates and rates[-1] == wanted_rate(folder):  # told, and then killed before the wish was taken away
-            self._forget_rate(rates[-1])
-
-    def __call__(self) -> str | float | None:
-        if self._stop() == "stop":
-            return "stop"
-        if not is_told_to_pause(self._folder):
-            self._paused_since = None
-        elif not self._is_over():
-            return "pause"
-        rate = wanted_rate(self._folder)
-        if rate is None or rate == self._done:
-            return self._again.pop(self._step, None)
-        self._again = {}
-        return rate
-
-    def _is_over(self) -> bool:
-        """In a class nobody keeps a place in the queue by pausing."""
-        now = time.monotonic()
-        self._paused_since = self._paused_since or now
-        if not classroom.is_class() or now - self._paused_since < classroom.PAUSE_SECONDS:
-            return False
-        with contextlib.suppress(OSError):  # a disk that refuses: this pause stays over all the same
-            (self._folder / "pause").unlink(missing_ok=True)
-            self._paused_since = None
-        return True
-
-    def take(self, event: Event) -> None:
-        """Note the step, and that a wish was fulfilled; to be called when the log has the event."""
-        if isinstance(event, StepDone):
-            self._step = event.step
-        is_rate = isinstance(event, RunTold) and event.what == "rate"
-        if is_rate and event.value == wanted_rate(self._folder):  # else somebody has changed it again meanwhile
-            self._forget_rate(event.value)
-
-    def _forget_rate(self, done: float) -> None:
-        """Take the fulfilled wish away; what somebody has put in its place in this very moment stays."""
-        wish, taken = self._folder / "rate", self._folder / "rate.taken"
-        self._done = done
-        with contextlib.suppress(OSError):
-            wish.replace(taken)
-            self._done = None
-            if wanted_rate(self._folder, taken.name) not in (done, None) and not wish.exists():
-                taken.replace(wish)
-            taken.unlink(missing_ok=True)
-
-
-class StepFilter:
-    """Let the first step through, then at most `STEPS_A_SECOND`; and every other event.
-
-    >>> times = iter([0.00, 0.01, 0.11])
-    >>> is_wanted = StepFilter(clock=lambda: next(times))
-    >>> [is_wanted(StepDone(step, 1, 0.5, 0.0, 9)) for step in (1, 2, 3)]
-    [True, False, True]
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic):
-        self._clock, self._next = clock, -float("inf")
-
-    def __call__(self, event: Event) -> bool:
-        if not isinstance(event, StepDone):
-            return True
-        now = self._clock()
-        if now < self._next:
-            return False
-        self._next = now + 1 / STEPS_A_SECOND
-        return True
-
-
 def explain(problem: BaseException) -> str:
     """Say in one sentence what went wrong and what might help.
 
@@ -396,7 +251,7 @@ def _keep_traceback(folder: Path) -> None:
         log.write(traceback.format_exc())
 
 
-# --- signs of life, and being told to stop ------------------------------------------------
+# --- signs of life -------------------------------------------------------------------------
 
 
 class _Pulse:
@@ -434,93 +289,6 @@ class _Pulse:
         content = json.dumps({"phase": self._phase, "monotonic": time.monotonic(), "memory_mb": memory_mb()})
         with contextlib.suppress(OSError):  # a missed beat is no reason to end a training
             write_file(self.folder / "heartbeat", content.encode(), is_durable=False)
-
-
-@contextlib.contextmanager
-def stop_on_signal() -> Iterator[Callable[[], bool]]:
-    """While this lasts SIGTERM and SIGINT only set a flag; yields a function that reads it."""
-    told = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield told.is_set
-        return
-    signals = (signal.SIGTERM, signal.SIGINT)
-    before = [signal.signal(number, lambda *_: told.set()) for number in signals]
-    try:
-        yield told.is_set
-    finally:
-        for number, handler in zip(signals, before, strict=True):
-            signal.signal(number, handler)
-
-
-# --- the queue: tickets in order, a lock a place ---------------------------------------------
-
-
-def n_places() -> int:
-    """How many trainings may run at once: the class's limit, `NER_LAB_PLACES`, or one for every two cores."""
-    if limit := classroom.settings().places:
-        return limit
-    told = os.environ.get("NER_LAB_PLACES", "")
-    return int(told) if told.isdigit() and int(told) > 0 else max(1, available_cores() // 2)
-
-
-@contextlib.contextmanager
-def wait_for_place(run_id: str, control: Callable[[], str | None]) -> Iterator[bool]:
-    """Wait in line until a training may start; yields False where told to stop meanwhile."""
-    folder = queue_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    ticket = folder / f"{time.monotonic_ns():020d}.{run_id}.ticket"  # no change of the clock alters the order
-    write_file(ticket, json.dumps(identify(os.getpid())).encode())
-    place = None
-    try:
-        while control() != "stop":
-            is_next = waiting_tickets()[:1] == [ticket] and not classroom.settings().is_paused
-            if is_next and (place := _take_place(folder)):
-                break
-            time.sleep(4 * POLL_SECONDS)
-        ticket.unlink(missing_ok=True)
-        yield place is not None
-    finally:
-        ticket.unlink(missing_ok=True)
-        if place:
-            place.close()
-
-
-def queue_folder() -> Path:
-    """Where this machine's trainings wait: places belong to a machine, also where several share the store."""
-    return home() / "queue" / machine_name()
-
-
-def waiting_tickets() -> list[Path]:
-    """Tickets of living workers, first come first; those of dead ones ahead of them are thrown away."""
-    tickets = sorted(queue_folder().glob("*.ticket"))
-    while tickets and not _holder_lives(tickets[0]):
-        tickets.pop(0).unlink(missing_ok=True)
-    return tickets
-
-
-def _holder_lives(ticket: Path) -> bool:
-    try:
-        return is_alive(json.loads(ticket.read_text()))
-    except (OSError, ValueError):
-        return False
-
-
-def _take_place(folder: Path):
-    """Lock one of the places; the open file that holds the lock, or None where all are taken."""
-    for number in range(n_places()):
-        if held := take_lock(folder / f"place-{number}.lock"):
-            return held
-    return None
-
-
-def has_free_place() -> bool:
-    """Tell whether a training asked for now would start at once."""
-    folder = queue_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    if classroom.settings().is_paused or waiting_tickets() or not (held := _take_place(folder)):
-        return False
-    held.close()
-    return True
 
 
 # --- standing by with TensorFlow loaded --------------------------------------------------------

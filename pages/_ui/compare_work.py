@@ -19,7 +19,8 @@ from ner_core.scores.comparison import Difference, Disagreement
 from ner_core.scores.honesty import Judgement
 from ner_core.scores.strict import count_entities
 from ner_core.tagger.archive import MANIFEST
-from ner_core.tagger.recipes import BOUNDS, Recipe, recipe, resize, settings_of
+from ner_core.tagger.ours import Recipe
+from ner_core.tagger.recipes import BOUNDS, recipe, resize, settings_of
 from ner_core.training.runs import Run, RunConfig, RunError, read_run
 from pages._ui import evaluate_work, loading, train_live
 from pages._ui.evaluate_work import Setting

@@ -246,6 +246,7 @@ def _by_hand(entry: Entry) -> None:
         on_change=_take,
         args=(key,),
     )
+    person.where_it_goes("public")
     if file is None:
         return
     if problem := session.recall(f"problem_{key}"):

@@ -17,7 +17,7 @@ from ner_core.records import Corpus, Sentence
 from ner_core.show.highlight import label_colours
 from ner_core.tagger.encode import Encoder, encode, is_known, pieces_of, read_sentence
 from ner_core.tagger.recipes import RECIPE_NAMES, RECIPES, recipe
-from pages._ui import explore_numbers, links, session, widgets
+from pages._ui import explore_numbers, links, person, session, widgets
 
 MAX_TYPED = 600  # characters of a sentence of one's own
 MOST_CELLS = 400
@@ -102,6 +102,7 @@ def type_sentence() -> Sentence | None:
         key="explore_own",
         persist_state="session",
     )
+    person.where_it_goes("looked_at")
     words = tuple(token.text for token in tokenize(typed))
     return Sentence(words) if words else None
 

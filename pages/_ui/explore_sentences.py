@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from ner_core.records import Corpus
-from pages._ui import explore_found, explore_numbers, links, session, widgets
+from pages._ui import explore_found, explore_numbers, links, person, session, widgets
 
 PER_PAGE = 10
 ANY = ""  # no label is empty
@@ -19,6 +19,8 @@ def show(corpus_id: str, corpus: Corpus) -> None:
     query = left.text_input(
         "Search", placeholder="a word or several", max_chars=200, key="explore_query", persist_state="session"
     )
+    with left:
+        person.where_it_goes("looked_at")
     part = right.segmented_control(
         "Part",
         ["all", "train", "dev", "test"],

@@ -82,6 +82,7 @@ NAMES = {
 EVERYWHERE = ("corpus", "model", "run", "hide")
 _SHOWN = {"train": ("run",), "home": ("model",), "evaluate": ("model",), "try_it": ("model",)}  # which of model and run
 MAX_PINNED = classroom.MAX_PINNED
+PIN_SECONDS = 4.0  # within so long a screen that the teacher pins reaches who is in the app already
 _HYPERPARAMETER = re.compile(r"train_(.+)_(?:True|False)_([a-z_]+?)_[-+.e0-9]+")
 _STYLE = """<style>
 [class*="st-key-hidden_"], [data-testid="stLayoutWrapper"]:has(> [class*="st-key-hidden_"]) { display: none; }
@@ -330,6 +331,41 @@ def address_of(screen: Screen) -> str:
     return f"{path}?{urlencode(screen.query, safe=',')}" if screen.query else path
 
 
+# --- the browser's Back -------------------------------------------------------------------------
+
+# Streamlit overwrites the address when a bound widget changes, and reads it again when the browser goes back. So each
+# change by hand becomes a step of its own here; what Streamlit tidies by itself (a value that is the usual one) does not.
+_make_steps = st.components.v2.component(
+    "ner_lab_steps",
+    js="""
+export default function({ data }) {
+    window.nerLabSteps ??= begin();
+    window.nerLabSteps.page = data.page;
+}
+function begin() {
+    const steps = { page: "", isByHand: false };
+    const replace = history.replaceState.bind(history);
+    for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, () => { steps.isByHand = true; }, true);
+    addEventListener("popstate", () => { steps.isByHand = false; }, true);
+    history.replaceState = (state, title, url) => {
+        const next = new URL(url ?? location.href, location.href);
+        const isHere = next.pathname === location.pathname && next.pathname.endsWith(`/${steps.page}`);
+        if (!steps.isByHand || !isHere || next.search === location.search) return replace(state, title, url);
+        steps.isByHand = false;
+        history.pushState(state, title, url);
+    };
+    return steps;
+}
+""",
+)
+
+
+def make_steps(page: str) -> None:
+    """Let the browser's Back lead from one choice on this page to the one before, and not out of the page."""
+    with st.container(key="hidden_steps"):
+        _make_steps(data={"page": page}, key="steps_script")
+
+
 # --- at the top of every page --------------------------------------------------------------------
 
 
@@ -339,6 +375,8 @@ def arrive(row) -> None:
     if page is None or page in navigation.HIDDEN:
         return
     _follow_pin(page)
+    if classroom.is_class() and not session.is_teacher():
+        st.fragment(_watch_pin, run_every=PIN_SECONDS)(classroom.settings().pinned)
     st.html(_STYLE)
     slot = st.container(gap="xsmall")
     session.begin_telling(slot)
@@ -383,6 +421,12 @@ def _follow_pin(page: str) -> None:
         navigation.go(screen.page, settings)
 
 
+def _watch_pin(known: str) -> None:
+    """Draw the whole page again as soon as the teacher has pinned another screen, or none any more."""
+    if classroom.settings().pinned != known:
+        st.rerun()
+
+
 @st.dialog("Link to this screen", width="medium")
 def _dialog(page: str) -> None:
     st.markdown(
@@ -406,7 +450,9 @@ def _dialog(page: str) -> None:
         except (InputError, OSError) as problem:
             st.error(_plain(str(problem)))
         else:
-            st.success("Pinned: who opens the app, or does anything in it, comes here, until you unpin it on Teach.")
+            st.success(
+                "Pinned: who opens the app comes here, and within seconds who is in it, until you unpin it on Teach."
+            )
 
 
 def link_of(page: str, hides: Sequence[str]) -> str:

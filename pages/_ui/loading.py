@@ -88,7 +88,7 @@ def store_upload(files: dict[str, tuple[str, bytes]], form: str | None = None) -
     and then nothing is kept; OSError where it cannot be kept.
     """
     from ner_core.data.corpus import load_corpus
-    from ner_core.training.runs import store_corpus
+    from ner_core.training.keeping import store_corpus
 
     given = {part: file for part, file in files.items() if part != "train"}
     found = load_corpus(files["train"], format=form, **given)
@@ -115,7 +115,8 @@ def forget_corpora(corpus_ids: Iterable[str]) -> None:
 def _corpus(corpus_id: str, _found: Corpus | None = None, files: str = "") -> Corpus:
     from ner_core.data.corpus import load_corpus
     from ner_core.data.download import FetchError
-    from ner_core.training.runs import RunError, load_stored_corpus
+    from ner_core.training.keeping import load_stored_corpus
+    from ner_core.training.runs import RunError
 
     if _found is not None:
         return _found

@@ -14,7 +14,7 @@ from pages._ui import widgets
 def show(tagger: Tagger) -> None:
     """The card of the model in use in an expander; nothing where the card holds no figure and no word of that kind."""
     card = tagger.card
-    words = in_words(card)
+    words = in_words(card) + threshold_in_words(tagger.threshold)
     by_label, measured = label_rows(card), slice_rows(card)
     if not (words or by_label or measured):
         return
@@ -36,15 +36,46 @@ def in_words(card: Mapping) -> list[str]:
     data = card.get("data")
     if isinstance(data, list) and data:
         lines.append("**Data and licences.** " + "; ".join(widgets.plain(str(item)) for item in data) + ".")
-    fit = card.get("calibration")
-    if isinstance(fit, Mapping) and all(_is_number(fit.get(key)) for key in ("error_before", "error_after")):
-        lines.append(
-            "**How far its confidence can be trusted.** Where it says 90 %, nine of ten should be right. On the part it was "
-            f"adjusted on it is off by {percent(fit['error_after'])} on average (before: {percent(fit['error_before'])})."
-        )
+    trust = trust_in_words(card.get("calibration"))
+    if trust:
+        lines.append(trust)
     if isinstance(card.get("limits"), str) and card["limits"]:
         lines.append("**Limits.** " + widgets.plain(card["limits"]))
     return lines
+
+
+def trust_in_words(fit: object) -> str:
+    """How far confidences lie from what is so: on texts the model has never seen, else where they were adjusted; "" if not told."""
+    if not isinstance(fit, Mapping):
+        return ""
+    on_test = fit.get("test")
+    parts = {str(name): found for name, found in on_test.items()} if isinstance(on_test, Mapping) else {}
+    told = [
+        f"{percent(found['error_after'])} on {widgets.plain(name)} (unadjusted: {percent(found['error_before'])})"
+        for name, found in (parts or {"the part it was adjusted on": fit}).items()
+        if isinstance(found, Mapping) and all(_is_number(found.get(key)) for key in ("error_before", "error_after"))
+    ]
+    if not told:
+        return ""
+    where = "The model has never seen these sentences, nor was its confidence adjusted on them. " if parts else ""
+    return (
+        "**How far its confidence can be trusted.** Where it says 90 %, nine of ten should be right. On average it is off by "
+        f"{', and by '.join(told)}. {where}".strip()
+    )
+
+
+def threshold_in_words(threshold: float) -> list[str]:
+    """From which confidence on a name is marked; nothing where all that is found is marked.
+
+    >>> threshold_in_words(0.0), len(threshold_in_words(0.42))
+    ([], 1)
+    """
+    if not threshold:
+        return []
+    return [
+        f"**What it leaves out.** Names of which it is less than {percent(threshold, 0)} sure: half of the F1 it reached when it was adjusted. "
+        "Marking them would do more harm than good."
+    ]
 
 
 def label_rows(card: Mapping) -> list[dict[str, str]]:

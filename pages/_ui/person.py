@@ -7,6 +7,7 @@ and offers Stop and the like where `person.may_manage(run)`. `person.where_it_go
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import streamlit as st
@@ -35,8 +36,11 @@ export default function({ data, setTriggerValue }) {
 
 _WHERE = {
     "text": "The text goes to this server to be tagged. It is not stored, no log holds it, and it is gone when you leave.",
+    "looked_at": "What you type goes to this server. It is not stored, no log holds it, and it is gone when you leave.",
     "probes": "These sentences go to this server and stay with the run until you delete it, or all of yours under “You”{}.",
     "upload": "A file goes to this server and stays there, for you alone, until you delete it under “You”{}.",
+    "public": "A file that the catalogue knows stays on this server, for everybody; another one for you alone, "
+    "until you delete it under “You”{}.",
     "nickname": "It stays on this server until you delete it{}. Others see it beside what you share, the teacher in the queue.",
 }
 
@@ -273,7 +277,9 @@ def waiting_in_words(run_id: str) -> str:
         return "Waiting: the teacher has paused the queue. It begins by itself when the queue goes on."
     turn = turns().get(run_id)
     if turn is None:
-        return "Waiting for its turn: other trainings use the machine."
+        return "Waiting for its turn: other trainings go first."
     ahead = f"{number(turn.n_before)} before it" if turn.n_before else "it is next"
+    if math.isnan(turn.seconds):
+        return f"Waiting for its turn: {ahead}, as soon as a machine of the cluster takes it."
     soon = f"it begins in about {duration(turn.seconds)}" if turn.seconds >= 5 else "it begins in a moment"
     return f"Waiting for its turn: {ahead}, {soon}."

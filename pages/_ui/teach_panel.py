@@ -5,13 +5,14 @@ Use: `ask_key()` until the key was shown, then `show_entrance()`, `show_queue()`
 
 from __future__ import annotations
 
+import math
 from html import escape
 
 import streamlit as st
 
-from ner_core.training import classroom, people
+from ner_core.training import classroom, cluster, people
+from ner_core.training.places import n_places
 from ner_core.training.runs import Run, list_runs
-from ner_core.training.worker import n_places
 from pages._ui import links, loading, person, session, train_live, train_probes, widgets
 from pages._ui.widgets import duration, number, plain
 
@@ -85,10 +86,12 @@ def _draw_queue() -> None:
     active = [(run, state) for run in list_runs() if (state := run.state) in train_live.ACTIVE_STATES]
     waiting = {run.id for run, state in active if state == "waiting"}
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.metric("Training now", f"{number(len(active) - len(waiting))} of {number(n_places())}", width=150)
+        most = "" if cluster.scheduler() else f" of {number(n_places())}"  # how many a cluster takes, only it knows
+        st.metric("Training now", f"{number(len(active) - len(waiting))}{most}", width=150)
         st.metric("Waiting", number(len(waiting)), width=110)
         longest = max((turn.seconds for turn in turns.values()), default=0.0)
-        st.metric("Longest wait", duration(longest) if waiting else "none", width=150)
+        wait = "none" if not waiting else "unknown" if math.isnan(longest) else duration(longest)
+        st.metric("Longest wait", wait, width=150)
         if now.is_paused:
             st.button(
                 "Let the queue go on", type="primary", key="queue_go_on", on_click=_set, args=("is_paused", False)
@@ -126,7 +129,8 @@ def _row(run: Run, state: str, hidden: tuple[str, ...]) -> None:
     nickname = classroom.nickname_of(run.config)
     said = f"**{plain(nickname)}**" if nickname else "nickname hidden" if owner in hidden else "no nickname"
     turn = person.turns().get(run.id)
-    wait = f", in about {duration(turn.seconds)}" if turn and state == "waiting" else ""
+    is_told = turn and state == "waiting" and not math.isnan(turn.seconds)
+    wait = f", in about {duration(turn.seconds)}" if is_told else ""
     with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"queue_{run.id}"):
         st.markdown(f"{said} · {plain(run.name)} · {train_live.STATES[state]}{wait}", width="stretch")
         st.button(

@@ -12,11 +12,11 @@ from html import escape
 import streamlit as st
 
 from ner_core.records import Corpus, NetworkConfig
+from ner_core.tagger.ours import Recipe
 from ner_core.tagger.recipes import (
     BOUNDS,
     RECIPE_NAMES,
     RECIPES,
-    Recipe,
     figures_apply,
     recipe,
     resize,

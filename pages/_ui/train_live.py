@@ -17,6 +17,7 @@ import streamlit as st
 from ner_core.records import Report
 from ner_core.tagger import recipes
 from ner_core.training import classroom, jobs
+from ner_core.training.keeping import keep_model
 from ner_core.training.runs import (
     ACTIVE_STATES,
     RESUMABLE_STATES,
@@ -24,7 +25,6 @@ from ner_core.training.runs import (
     RunError,
     delete_run,
     is_told_to_pause,
-    keep_model,
     memory_mb,
     read_run,
     wanted_rate,

@@ -30,7 +30,7 @@ from ner_core.records import (
     StepDone,
     TrainConfig,  # noqa: F401 (doctest)
 )
-from ner_core.training.runs import read_events
+from ner_core.training.event_log import read_events
 
 MAX_POINTS = 600  # of one line on a chart; more cannot be told apart and slow the browser
 FIRST_STEPS = 5  # too few to tell a speed from

@@ -6,15 +6,21 @@ import doctest
 import gc
 import os
 import random
+import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from benchmarks import load
+from ner_core.data.corpus import load_corpus
+from ner_core.tagger.recipes import recipe, resize, settings_of, suited
+from ner_core.training.runs import RunConfig, create_run
 from tests.browser.driver import Server
+from tests.core.training import stub_worker
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,42 +48,66 @@ def hold(tmp_path, monkeypatch):
     monkeypatch.setenv("NER_LAB_PLACES", "2")
     monkeypatch.setenv("NER_LAB_CLASS", "1")
 
-    def run(**options):
-        asked = argparse.Namespace(browsers=3, trainings=1, seconds=1.0, idle_minutes=0, seed=1)
-        vars(asked).update(options)
+    def run(n_browsers):
         with Server(tmp_path) as server:
-            return asyncio.run(asyncio.wait_for(_lesson(server, asked), 120))
+            training = pretend_to_train(server.home, monkeypatch)
+            try:
+                return asyncio.run(asyncio.wait_for(_lesson(server, n_browsers), 120))
+            finally:
+                training.kill()
+                training.wait()
 
     return run
 
 
-async def _lesson(server, asked):
+def pretend_to_train(home, monkeypatch):
+    """Somebody has started the training that the form proposes: a trainer that only pretends, slowly, without TensorFlow.
+
+    Who asks for the same one watches it, so that a class of browsers can press Start and see a curve in a moment.
+    """
+    monkeypatch.setenv("NER_LAB_HOME", str(home))
+    own = recipe("bilstm-crf")
+    proposed, present = settings_of(suited(own, load_corpus())), settings_of(own)
+    changed = {name: value for name, value in proposed.items() if value != present[name]}
+    training = replace(resize(own, **changed).training, seed=1, seconds=None)
+    asked = RunConfig(recipe="bilstm-crf", hyperparameters=changed, training=training, owner=16 * "e")
+    monkeypatch.setenv("NER_LAB_STUB_STEPS", "1000")
+    monkeypatch.setenv("NER_LAB_STUB_SECONDS", "0.4")
+    return subprocess.Popen([sys.executable, stub_worker.__file__, str(create_run(asked).folder)])
+
+
+async def _lesson(server, n_browsers):
     book = load.Book()
-    browsers = [load.Browser(server.port, book) for _ in range(asked.browsers)]
+    browsers = [load.Browser(server.port, book) for _ in range(n_browsers)]
     try:
-        return book, await asyncio.gather(*(see(browser) for browser in browsers), return_exceptions=True), browsers
+        return book, await asyncio.gather(*(see(browser) for browser in browsers), return_exceptions=True)
     finally:
         for browser in browsers:
             await browser.close()
 
 
 async def see(browser):
-    """The lesson without a training, which takes its time."""
+    """A lesson in seconds; returns the run that is watched."""
     await browser.open()
     await browser.go("explore", section="Lengths")
     await browser.until(browser.has_histogram, "the histogram")
     await browser.move_slider()
     await browser.go("train")
     assert not browser.n_points()
+    await browser.press("train_start")
+    await browser.until(lambda: "run=" in browser.query, "the training")
+    await browser.until(lambda: browser.n_points() >= 2, "two points of the curve")
+    run = browser.query
     await load.try_sentences(browser, random.Random(1), thinking=(0, 0))
-    assert not browser.has_histogram()  # what another page showed is gone
-    return True
+    assert not browser.has_histogram() and not browser.n_points()  # what another page showed is gone
+    return run
 
 
-def test_simulated_browsers_see_histogram_and_names(hold):
-    book, told, _ = hold()
-    assert told == [True] * 3, told
-    assert len(book.opening) == 3 and len(book.rerun) == 3 * 6 and book.n_bytes > 10_000
+def test_simulated_browsers_see_histogram_curve_and_names(hold, tmp_path):
+    book, watched = hold(3)
+    [run] = [folder.name for folder in (tmp_path / "home" / "runs").iterdir()]  # one training for all
+    assert watched == [f"run={run}"] * 3, watched
+    assert len(book.opening) == 3 and len(book.rerun) == 3 * 7 and book.n_bytes > 10_000
 
 
 @pytest.mark.slow

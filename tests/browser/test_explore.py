@@ -10,7 +10,7 @@ from ner_core.data.columns import as_columns
 from ner_core.data.corpus import load_corpus
 from ner_core.data.mentions import rows_with
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(180)]
 
 TALL = {"viewport": {"width": 1280, "height": 1600}}
 ROW = 35  # pixels of a table's row
@@ -95,3 +95,35 @@ def test_section_and_label_stand_in_the_address(visit, newsroom):
     visitor.page.wait_for_url(re.compile("section=Neighbours"))
     visitor.page.reload()
     visitor.chart("Words right before").wait_for()
+
+
+def test_back_leads_one_choice_back_and_then_out(visit):
+    visitor = visit(TALL)
+    visitor.open("Home")
+    visitor.go("Explore")
+
+    def is_chosen(*names: str, address: str) -> None:
+        for name in names:
+            visitor.page.get_by_role("radio", name=name, exact=True, checked=True).wait_for()
+        visitor.page.wait_for_url(re.compile(f"/explore{re.escape(address)}$"))
+        visitor.wait_until_done()
+
+    is_chosen("Overview", address="")
+    visitor.choose("Look at", "Labels")
+    is_chosen("Labels", address="?section=Labels")
+    visitor.choose("Look at", "Mentions")
+    is_chosen("Mentions", address="?section=Mentions")
+    visitor.choose("Label", "org")
+    is_chosen("Mentions", "org", address="?label=org&section=Mentions")
+    visitor.page.go_back()
+    is_chosen("Mentions", "geo", address="?section=Mentions")
+    visitor.chart("Most frequent mentions of geo").wait_for()
+    visitor.page.go_back()
+    is_chosen("Labels", address="?section=Labels")
+    visitor.page.go_forward()
+    is_chosen("Mentions", address="?section=Mentions")
+    visitor.page.go_back()
+    visitor.page.go_back()
+    is_chosen("Overview", address="")
+    visitor.page.go_back()
+    visitor.wait_for("Home")

@@ -6,7 +6,7 @@ import pytest
 
 from tests.browser.driver import Server
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 def chip(visitor, label: str):

@@ -107,6 +107,7 @@ def test_a_lesson_at_a_laptop(visit, server):
     assert not server.has_loaded("tensorflow"), "only the process that trains may load TensorFlow"
 
 
+@pytest.mark.slow
 def test_a_lesson_on_a_telephone(visit):
     """Shorter; the training is found again after a reload, which begins a new session."""
     visitor = visit(TELEPHONE)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.browser.driver import PAGES, Server
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(180)]
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 PEOPLE = ("Ada Lovelace", "Alan Turing", "Grace Hopper", "Mary Shelley", "John Keats", "Jane Austen")

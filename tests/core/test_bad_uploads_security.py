@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ner_core.__main__ import write_form
+from ner_core.commands.corpora import write_form
 from ner_core.data.corpus import load_corpus
 from ner_core.data.formats import decoding
 from ner_core.records import (
@@ -46,7 +46,8 @@ from ner_core.tagger.archive import MANIFEST, StoreError
 from ner_core.tagger.networks import weight_shapes
 from ner_core.tagger.recipes import new_tagger, recipe
 from ner_core.tagger.store import load_tagger, save_tagger
-from ner_core.training.runs import RunConfig, create_run, folder_name, keep_model, model_roots, read_run, rename
+from ner_core.training.keeping import folder_name, keep_model
+from ner_core.training.runs import RunConfig, create_run, model_roots, read_run, rename
 
 ROOT = Path(__file__).parents[2]
 WHOLE = SplitConfig(test=0.0, dev=0.0)

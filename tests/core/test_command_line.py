@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ner_core.__main__ import FORMS, _checked_out, main
+from ner_core.__main__ import main
+from ner_core.commands.corpora import FORMS
+from ner_core.commands.trainings import _checked_out
 from ner_core.data.corpus import load_corpus
 from ner_core.tagger.networks import weight_shapes
 from ner_core.tagger.recipes import RECIPES, deal, new_tagger, recipe

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from ner_core.records import TrainConfig
-from ner_core.training import runs
+from ner_core.training import keeping, runs
 
 HERE = Path(__file__).parent
 CONLL = b"Ada\tB-per\nLovelace\tI-per\nlives\tO\nin\tO\nLondon\tB-geo\n.\tO\n\n" * 3
@@ -60,7 +60,7 @@ def home(tmp_path, monkeypatch) -> Path:
 
 def new_run(seed: int = 1, **options) -> runs.Run:
     """The folder of a run of the pretended trainer, on three sentences."""
-    corpus = runs.store_corpus("mine.conll", CONLL)
+    corpus = keeping.store_corpus("mine.conll", CONLL)
     settings = {"corpus_name": "mine", "hyperparameters": TINY, "training": TrainConfig(seed=seed), **options}
     return runs.create_run(runs.RunConfig(corpus, **settings))
 

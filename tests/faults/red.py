@@ -16,6 +16,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[2]
 WORKER, RUNS, CHECKPOINTS = (f"ner_core/training/{name}.py" for name in ("worker", "runs", "checkpoints"))
 JOBS, MACHINE, TRAIN = (f"ner_core/training/{name}.py" for name in ("jobs", "machine", "train"))
+EVENT_LOG, WISHES, PLACES = (f"ner_core/training/{name}.py" for name in ("event_log", "wishes", "places"))
 STORE, ARCHIVE = "ner_core/tagger/store.py", "ner_core/tagger/archive.py"
 
 # fault, what is taken away, file, text there, text instead, test
@@ -25,7 +26,7 @@ PROTECTIONS = [
     ("F1", "the optimizer in the checkpoint", TRAIN, ", *(v for optimizer in self.optimizers for v in optimizer.variables)]", "]", "../core/training/test_checkpoints.py -k exactly"),
     ("F1", "the shuffling's state", TRAIN, "= then.random", "= 2 * (self.random.bit_generator.state,)", "../core/training/test_checkpoints.py -k exactly"),
     ("F1", "a changed learning rate in the checkpoint", TRAIN, "then.learning_rate or self.config", "self.config", "../core/training/test_told.py -k resumed_after"),
-    ("F1", "learning rates set again", WORKER, "self._again = rates_to_repeat(told, step)", "self._again = {}", "../core/training/test_told.py -k same_steps"),
+    ("F1", "learning rates set again", WISHES, "self._again = rates_to_repeat(told, step)", "self._again = {}", "../core/training/test_told.py -k same_steps"),
     ("F2", "a session of its own", JOBS, '"start_new_session": True', "", "test_processes.py -k killed_server"),
     ("F3", "room in reserve", WORKER, '(folder / "reserve").unlink(missing_ok=True)', "pass", "test_full_disk.py -k nth"),
     ("F4", "SHA-256 of every file", CHECKPOINTS, "if _digest(data) != expected[1]:", "if False:", "test_corruption.py -k checkpoint"),
@@ -33,13 +34,13 @@ PROTECTIONS = [
     ("F5", "ids of their own", RUNS, "{secrets.token_hex(8)}\"\n        try:\n            folder.mkdir()", "{16 * '0'}\"\n        try:\n            folder.mkdir(exist_ok=True)", "test_processes.py -k thirty"),
     ("F5", "the lock of a run", JOBS, 'lock = take_lock(run.folder / "lock")', 'lock = (run.folder / "lock").open("ab")', "test_processes.py -k many_resume"),
     ("F7", "the monotonic clock", RUNS, "if time.monotonic() - beat", "if time.time() - beat", "test_processes.py -k clock_jumps"),
-    ("F7", "tickets by the monotonic clock", WORKER, "time.monotonic_ns()", "time.time_ns()", "test_processes.py -k queue"),
+    ("F7", "tickets by the monotonic clock", PLACES, "time.monotonic_ns()", "time.time_ns()", "test_processes.py -k queue"),
     ("F8", "the worker offers itself", WORKER, 'write_text("1000")', 'read_text()', "test_keras.py -k ended_before"),
     ("F9", "a look at the loss", TRAIN, "if not math.isfinite(loss):", "if False:", "test_keras.py -k no_number"),
     ("F9", "a look at how the loss goes", TRAIN, 'if self.trend.grows(loss) else ""', 'if self.trend.grows(loss) and False else ""', "../core/training/test_told.py -k loss_that_grows"),
     ("F10", "start time of the process", MACHINE, 'start == identity.get("start") and', "", "test_processes.py -k ghost"),
-    ("F11", "checksum of each line", RUNS, "if int(tail[:-1][:12]) != zlib.crc32(body + b\"}\"):", "if False:", "test_corruption.py -k changed_line"),
-    ("F11", "the torn line is closed", RUNS, 'self._is_torn = bool(lines) and', "self._is_torn = False and", "test_corruption.py -k every_byte"),
+    ("F11", "checksum of each line", EVENT_LOG, "if int(tail[:-1][:12]) != zlib.crc32(body + b\"}\"):", "if False:", "test_corruption.py -k changed_line"),
+    ("F11", "the torn line is closed", EVENT_LOG, 'self._is_torn = bool(lines) and', "self._is_torn = False and", "test_corruption.py -k every_byte"),
     ("F12", "the heartbeat's age", RUNS, "> STALL_SECONDS:", "> 1e9:", "test_processes.py -k halted"),
     ("F13", "files replaced in one step", STORE, "        move_file(temporary, path)", "        path.write_bytes(b''), path.write_bytes(data), temporary.unlink()", "test_processes.py -k readers"),
     ("F15", "waiting for the process", RUNS, "if identity is not None and is_alive(identity):", "if False:", "test_processes.py -k deleted"),

@@ -10,13 +10,13 @@ import time
 import pytest
 
 from ner_core.records import TrainConfig
-from ner_core.training import jobs, runs
+from ner_core.training import event_log, jobs, keeping, runs
 from tests.browser.driver import Server, Visitor, end_workers, open_browser, what_is_missing
 from tests.faults.conftest import CONLL, HERE, TINY, is_all, times
 
 STUB = HERE.parent / "core" / "training" / "stub_worker.py"
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def training(tmp_path, monkeypatch):
     monkeypatch.setenv("NER_LAB_STUB_STEPS", "100000")
     monkeypatch.setenv("NER_LAB_STUB_SECONDS", "0.02")
     monkeypatch.setattr(jobs, "WORKER", (str(STUB),))
-    corpus = runs.store_corpus("mine.conll", CONLL)
+    corpus = keeping.store_corpus("mine.conll", CONLL)
     run_id = jobs.start_run(runs.RunConfig(corpus, "mine", hyperparameters=TINY, training=TrainConfig(epochs=20_000)))
     yield folder, runs.read_run(run_id)
     end_workers(folder / "home")
@@ -50,7 +50,7 @@ def test_reload_close_and_offline(training, chance):
                 started = time.monotonic()
                 visitor.button("Stop").wait_for()
                 waits.append(time.monotonic() - started)
-        before = len(runs.read_events(run.folder)[0])
+        before = len(event_log.read_events(run.folder)[0])
         visitor.new_page()  # the first tab is closed with its websocket
         visitor.open("Train", run=run.id)
         visitor.button("Stop").wait_for()
@@ -60,7 +60,7 @@ def test_reload_close_and_offline(training, chance):
         visitor.open("Train", run=run.id)
         visitor.button("Stop").wait_for()
         assert run.state == "running"
-        assert len(runs.read_events(run.folder)[0]) > before
+        assert len(event_log.read_events(run.folder)[0]) > before
         assert not visitor.wrong
         waits.sort()
         print(f"{len(waits)} reloads: half within {waits[len(waits) // 2]:.2f} s, the slowest {waits[-1]:.2f} s")
@@ -80,12 +80,12 @@ def test_a_killed_server_is_replaced(training):
                 os.kill(server.pid, signal.SIGKILL)
                 server._process.wait()
             server.stop = lambda: None  # leaving must not end the training
-        n_before = len(runs.read_events(run.folder)[0])
+        n_before = len(event_log.read_events(run.folder)[0])
         with Server(folder) as server, Visitor(browser, server) as visitor:
             visitor.open("Train", run=run.id)
             visitor.button("Stop").wait_for()
             assert run.state == "running"
-            assert len(runs.read_events(run.folder)[0]) > n_before
+            assert len(event_log.read_events(run.folder)[0]) > n_before
             visitor.press("Stop")
             visitor.button("Resume").wait_for()
             assert run.state == "stopped"

@@ -7,7 +7,7 @@ import pytest
 
 from ner_core.tagger.archive import StoreError
 from ner_core.tagger.store import load_tagger
-from ner_core.training import runs
+from ner_core.training import event_log, runs
 from ner_core.training.checkpoints import CheckpointError, list_checkpoints, load_checkpoint
 from tests.core.training.test_checkpoints import same
 from tests.faults.conftest import is_all, new_run, times
@@ -125,37 +125,37 @@ def test_cut_at_every_byte_of_the_last_two_records(run):
     data = path.read_bytes()
     lines = data.splitlines(keepends=True)
     begin = len(data) - len(lines[-1]) - len(lines[-2])
-    events = runs.read_events(run.folder)[0]
+    events = event_log.read_events(run.folder)[0]
     assert len(events) == len(lines)
     cuts = range(begin, len(data) + 1) if is_all() else [*range(begin, len(data), 10), len(data) - 1, len(data)]
     for cut in cuts:
         path.write_bytes(data[:cut])
         n_whole = data[:cut].count(b"\n")
-        found, offset = runs.read_events(run.folder)
+        found, offset = event_log.read_events(run.folder)
         assert found == events[:n_whole]
         assert runs.state(run.folder) in ("finished", "interrupted")
         path.write_bytes(data)
-        assert found + runs.read_events(run.folder, offset)[0] == events
+        assert found + event_log.read_events(run.folder, offset)[0] == events
         path.write_bytes(data[:cut])
-        log = runs.EventLog(run.folder)
+        log = event_log.EventLog(run.folder)
         log.write(events[0])
         log.close()
-        numbers = [got[0] for line in path.read_bytes().split(b"\n") if (got := runs.parse_line(line))]
+        numbers = [got[0] for line in path.read_bytes().split(b"\n") if (got := event_log.parse_line(line))]
         assert numbers == list(range(1, len(numbers) + 1))
         n_kept = n_whole + (
             data[:cut].splitlines()[n_whole:] == [lines[n_whole].rstrip()] if n_whole < len(lines) else 0
         )
-        assert runs.read_events(run.folder)[0] == [*events[:n_kept], events[0]]
+        assert event_log.read_events(run.folder)[0] == [*events[:n_kept], events[0]]
     print(f"{len(cuts)} cuts")
 
 
 def test_a_changed_line_is_left_out(run, chance):
     path = run.folder / "events.jsonl"
     data = path.read_bytes()
-    events = runs.read_events(run.folder)[0]
+    events = event_log.read_events(run.folder)[0]
     for _ in range(times(250)):
         path.write_bytes(flip_a_bit(data, chance))
-        found = runs.read_events(run.folder)[0]
+        found = event_log.read_events(run.folder)[0]
         assert all(event in events for event in found)
         assert len(found) >= len(events) - 2  # a flipped line end joins two
         assert os.path.getsize(path) == len(data)  # noqa: PTH202

@@ -12,7 +12,7 @@ import pytest
 
 from ner_core.records import Corpus, EpochDone, RunEnded, Sentence, Span, StepDone, TrainConfig
 from ner_core.tagger.store import load_tagger
-from ner_core.training import runs, worker
+from ner_core.training import event_log, keeping, runs, worker
 from tests.faults.conftest import new_run, times, wait_for
 
 SMALL = {"word_width": 8, "lstm_width": 8}
@@ -37,7 +37,7 @@ def lines(n=40):
 
 
 def keras_run():
-    stored = runs.store_corpus("mine.conll", lines())
+    stored = keeping.store_corpus("mine.conll", lines())
     return runs.create_run(runs.RunConfig(stored, "mine", hyperparameters=SMALL, training=TRAINING))
 
 
@@ -59,17 +59,18 @@ def weights_of(run):
 
 
 def last_step(run):
-    return max((event.step for event in runs.read_events(run.folder)[0] if isinstance(event, StepDone)), default=0)
+    return max((event.step for event in event_log.read_events(run.folder)[0] if isinstance(event, StepDone)), default=0)
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["kill", "SIGTERM"])
+@pytest.mark.parametrize(
+    "how", [pytest.param(signal.SIGKILL, id="kill"), pytest.param(signal.SIGTERM, id="SIGTERM", marks=pytest.mark.slow)]
+)
 def test_a_resumed_training_ends_with_the_same_weights(chance, how):
     """Ten on demand: the process is ended at a random step, another one goes on; every weight agrees to the bit."""
     whole = keras_run()
     assert start(whole).wait(300) == 0
-    epochs = [event for event in runs.read_events(whole.folder)[0] if isinstance(event, EpochDone)]
+    epochs = [event for event in event_log.read_events(whole.folder)[0] if isinstance(event, EpochDone)]
     for _ in range(times(10, 1)):
         run = keras_run()
         child = start(run)
@@ -81,7 +82,7 @@ def test_a_resumed_training_ends_with_the_same_weights(chance, how):
         assert start(run).wait(300) == 0
         assert run.state == "finished"
         assert weights_of(run) == weights_of(whole)
-        told = runs.valid_events(runs.read_events(run.folder)[0])
+        told = event_log.valid_events(event_log.read_events(run.folder)[0])
         again = [event for event in told if isinstance(event, EpochDone)]
         assert [(e.epoch, e.step, e.train_loss, e.dev_loss, e.dev) for e in again] == [
             (e.epoch, e.step, e.train_loss, e.dev_loss, e.dev) for e in epochs
@@ -107,7 +108,7 @@ def test_a_loss_that_is_no_number_is_called_diverged(monkeypatch):
 
     monkeypatch.setattr(training._Run, "_take_step", explode)
     assert worker.run_folder(run.folder) == "diverged"
-    ended = runs.read_events(run.folder)[0][-1]
+    ended = event_log.read_events(run.folder)[0][-1]
     assert isinstance(ended, RunEnded) and "lower the learning rate" in ended.message
     assert run.state == "diverged"
     assert load_tagger(run.best).card["epoch"] == 1
@@ -135,7 +136,7 @@ def test_memory_that_is_used_up_is_told_with_the_knob(zygote, monkeypatch):
 
     run = new_run()
     assert worker.run_folder(run.folder, train=greedy) == "failed"
-    message = runs.read_events(run.folder)[0][-1].message
+    message = event_log.read_events(run.folder)[0][-1].message
     assert "memory is used up" in message and "fewer words a step" in message
     assert other.state == "running"
     os.kill(pid, signal.SIGKILL)
@@ -149,7 +150,7 @@ def test_memory_that_is_used_up_is_told_with_the_knob(zygote, monkeypatch):
 )
 def test_a_process_short_of_memory_ends_alone():
     """F8 in earnest: a million sentences a step under RLIMIT_AS."""
-    stored = runs.store_corpus("mine.conll", lines(60_000))
+    stored = keeping.store_corpus("mine.conll", lines(60_000))
     training = TrainConfig(epochs=1, seed=1, batch_size=10**6, batch_tokens=0)
     run = runs.create_run(runs.RunConfig(stored, "mine", hyperparameters={"lstm_width": 300}, training=training))
 
@@ -169,7 +170,7 @@ def test_a_process_short_of_memory_ends_alone():
     log.close()
     assert run.state in ("failed", "interrupted")
     if run.state == "failed":
-        assert "memory" in runs.read_events(run.folder)[0][-1].message
+        assert "memory" in event_log.read_events(run.folder)[0][-1].message
 
 
 @pytest.mark.skipif(not Path("/proc/self/oom_score_adj").exists(), reason="only Linux chooses whom to end for memory")

@@ -11,7 +11,7 @@ import pytest
 
 from ner_core.records import EpochDone
 from ner_core.tagger.store import load_tagger
-from ner_core.training import runs
+from ner_core.training import event_log, runs
 from ner_core.training.checkpoints import CheckpointError, list_checkpoints, load_checkpoint
 from tests.core.training.test_worker import stub_train
 from tests.faults.conftest import is_all, new_run
@@ -105,13 +105,13 @@ def n_epochs_synced(prefix):
     log = [operation for operation in prefix if operation[1].endswith("events.jsonl")]
     synced = max((n for n, operation in enumerate(log) if operation[0] == "fsync"), default=0)
     lines = b"".join(operation[2] for operation in log[:synced] if operation[0] == "write").split(b"\n")
-    events = [found[1] for line in lines if (found := runs.parse_line(line))]
+    events = [found[1] for line in lines if (found := event_log.parse_line(line))]
     return sum(isinstance(event, EpochDone) for event in events)
 
 
 def check(folder, told, where):
     """What a start after the power cut finds."""
-    events = runs.read_events(folder)[0]
+    events = event_log.read_events(folder)[0]
     assert sum(isinstance(event, EpochDone) for event in events) >= told, where
     newest = -1
     for kept in list_checkpoints(folder):

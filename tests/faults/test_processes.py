@@ -1,4 +1,4 @@
-"""F2, F5, F10, F12, F13, F15, F16, F7: processes that are killed, halted, taken for others, told to stop, or many at once."""
+"""F2, F5, F10, F12, F13, F14, F15, F16, F7: processes that are killed, halted, taken for others, told to stop, or many at once."""
 
 import json
 import os
@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from ner_core.training import jobs, machine, runs, worker
+from ner_core.records import TrainConfig
+from ner_core.training import event_log, jobs, machine, places, runs, waiting, worker
 from tests.faults.conftest import HERE, TINY, is_all, new_run, times, wait_for
 
 STUB = HERE.parent / "core" / "training" / "stub_worker.py"
@@ -92,6 +93,35 @@ with ThreadPoolExecutor(30) as pool:
     for run_id in made[:2]:
         runs.rename(run_id, "my run")
     assert [runs.read_run(run_id).name for run_id in made[:2]] == 2 * ["my run"]
+
+
+def test_a_class_that_presses_start_at_once_waits_in_line(monkeypatch):
+    """F14: each click is one run in the queue, and is told its place and about how long; nobody is lost."""
+    monkeypatch.setenv("NER_LAB_PLACES", "1")
+    monkeypatch.setenv("NER_LAB_STUB_STEPS", "100000")
+    monkeypatch.setenv("NER_LAB_STUB_SECONDS", "0.2")
+    monkeypatch.setattr(jobs, "WORKER", (str(STUB),))
+    settings = {"corpus": new_run().config.corpus, "hyperparameters": TINY}
+    asked = [
+        runs.RunConfig(**settings, training=TrainConfig(seed=seed), owner=f"{seed:016x}")
+        for seed in range(1 + times(30, 4))
+    ]
+    first = runs.read_run(jobs.start_run(asked[0]))
+    wait_for(lambda: first.state == "running")
+    with ThreadPoolExecutor(len(asked)) as pool:
+        clicked = list(pool.map(jobs.start_run, asked[1:]))
+    try:
+        wait_for(lambda: len(waiting.turns()) == len(clicked))
+        turns = waiting.turns()
+        assert set(turns) == set(clicked) and first.state == "running"
+        assert [turn.n_before for turn in turns.values()] == list(range(len(clicked)))
+        waits = [turn.seconds for turn in turns.values()]
+        assert waits == sorted(set(waits)) and waits[0] > 0
+    finally:
+        for run_id in [first.id, *clicked]:
+            jobs.stop_run(run_id)
+    assert wait_for(lambda: not any(runs.read_run(run_id).is_active for run_id in [first.id, *clicked]))
+    assert {runs.read_run(run_id).state for run_id in clicked} == {"stopped"}
 
 
 def test_many_resume_one_run_at_once(zygote, monkeypatch):
@@ -174,7 +204,7 @@ def test_readers_meet_no_half_written_file(zygote):
         looks, offset, seen = 0, 0, 0
         try:
             while not end.is_set():
-                events, offset = runs.read_events(run.folder, offset)
+                events, offset = event_log.read_events(run.folder, offset)
                 seen += len(events)
                 found = runs.read_run(run.id)
                 assert found.state in (*runs.ACTIVE_STATES, "interrupted", "finished")
@@ -224,7 +254,7 @@ def test_a_run_is_deleted_while_it_trains(zygote, home, chance):
         with pytest.raises(runs.RunError):
             jobs.resume_run(run.id)
         assert run.state in ("interrupted", "starting")  # the other tab still asks, and nothing is raised
-        assert runs.read_events(run.folder) == ([], 0)
+        assert event_log.read_events(run.folder) == ([], 0)
         assert zygote.end() in (0, -signal.SIGKILL), pid
     assert list((home / "runs").iterdir()) == []
 
@@ -277,7 +307,7 @@ def test_the_clock_jumps(zygote, monkeypatch, jump):
 
     assert worker.run_folder(run.folder, train=watched) == "finished"
     assert states <= {"starting", "running"}, states
-    events = runs.read_events(run.folder)[0]
+    events = event_log.read_events(run.folder)[0]
     assert all(getattr(event, "seconds", 0) >= 0 for event in events)
     steps = [event.step for event in events if hasattr(event, "step")]
     assert steps == sorted(steps)
@@ -299,15 +329,15 @@ def test_the_queue_keeps_its_order_when_the_clock_goes_back(monkeypatch):
     end = threading.Event()
 
     def wait_in_line(name):
-        with worker.wait_for_place(name, lambda: "stop" if end.is_set() else None):
+        with places.wait_for_place(name, lambda: "stop" if end.is_set() else None):
             pass
 
-    with worker.wait_for_place("first", lambda: None):
+    with places.wait_for_place("first", lambda: None):
         threads = [threading.Thread(target=wait_in_line, args=(name,)) for name in ("second", "third")]
         try:
             for n, thread in enumerate(threads, 1):
                 thread.start()
-                wait_for(lambda n=n: len(worker.waiting_tickets()) == n)
+                wait_for(lambda n=n: len(places.waiting_tickets()) == n)
             assert [jobs.place_in_queue(name) for name in ("second", "third")] == [0, 1]
         finally:
             end.set()

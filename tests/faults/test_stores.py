@@ -15,7 +15,7 @@ import pytest
 
 from ner_core.tagger.archive import StoreError
 from ner_core.tagger.store import load_tagger
-from ner_core.training import jobs, runs
+from ner_core.training import event_log, jobs, keeping, runs
 from tests.faults.conftest import HERE, new_run, times
 
 # --- F18: other versions ----------------------------------------------------------------------
@@ -65,12 +65,12 @@ def test_events_of_a_newer_version_are_left_out(zygote):
 
     run = new_run()
     assert zygote.run(run, steps=20) == 0
-    events = runs.read_events(run.folder)[0]
+    events = event_log.read_events(run.folder)[0]
     for n, more in enumerate(({"kind": "WeatherMeasured"}, {"kind": "StepDone", "step": None, "x": 1}), 100):
         body = json.dumps({"sequence": n, **more})
         with (run.folder / "events.jsonl").open("a") as log:
             log.write(f'{body[:-1]}, "crc": {zlib.crc32(body.encode())}}}\n')
-    found = runs.read_events(run.folder)[0]
+    found = event_log.read_events(run.folder)[0]
     assert found[: len(events)] == events
     assert run.state == "finished"
 
@@ -205,13 +205,13 @@ def test_nobody_guesses_an_id():
 
 def test_a_corpus_is_only_found_by_its_content():
     """F20: whoever has not the file has not its id; an upload of another does not change mine."""
-    mine = runs.store_corpus("mine.conll", b"Ada\tB-per\n\nBob\tB-per\n")
-    other = runs.store_corpus("mine.conll", b"Eve\tB-per\n\nMallory\tB-per\n")
+    mine = keeping.store_corpus("mine.conll", b"Ada\tB-per\n\nBob\tB-per\n")
+    other = keeping.store_corpus("mine.conll", b"Eve\tB-per\n\nMallory\tB-per\n")
     assert mine != other
-    assert {word for s in runs.load_stored_corpus(mine).sentences for word in s.words} == {"Ada", "Bob"}
+    assert {word for s in keeping.load_stored_corpus(mine).sentences for word in s.words} == {"Ada", "Bob"}
     for wrong in (mine[:-1], mine[:-1] + "g", f"../corpora/{mine}"):
         with pytest.raises(runs.RunError):
-            runs.load_stored_corpus(wrong)
+            keeping.load_stored_corpus(wrong)
 
 
 def test_two_sessions_share_no_text(monkeypatch, tmp_path):
@@ -240,11 +240,9 @@ def test_a_crash_while_annotating():
     """F22."""
 
 
-@pytest.mark.skip(
-    reason="F14 and F23: thirty people at once, and for hours, are measured by the load test in benchmarks/"
-)
-def test_a_class_at_once_and_for_hours():
-    """F14, F23."""
+@pytest.mark.skip(reason="F23: thirty people for hours are measured by the load test in benchmarks/")
+def test_a_class_for_hours():
+    """F23."""
 
 
 def test_starting_without_a_disk_is_one_sentence(monkeypatch):

@@ -20,7 +20,7 @@ from ner_core.records import EpochDone, RunEnded, RunResumed, StepDone
 from ner_core.tagger.archive import StoreError
 from ner_core.tagger.recipes import deal, new_tagger, recipe
 from ner_core.tagger.store import load_tagger
-from ner_core.training import checkpoints, runs, worker
+from ner_core.training import checkpoints, event_log, runs, worker
 from tests.core.training.stub_worker import stub_train
 from tests.faults.shim import Shim
 
@@ -38,10 +38,10 @@ def run(order: dict) -> int:
 
 def look(folder: Path) -> dict:
     """What is found in a run's folder."""
-    events = runs.read_events(folder)[0]
-    valid = runs.valid_events(events)
+    events = event_log.read_events(folder)[0]
+    valid = event_log.valid_events(events)
     lines = (folder / "events.jsonl").read_bytes().split(b"\n") if (folder / "events.jsonl").exists() else []
-    sequences = [found[0] for line in lines if (found := runs.parse_line(line))]
+    sequences = [found[0] for line in lines if (found := event_log.parse_line(line))]
     snapshot, problems = None, []
     for kept in reversed(checkpoints.list_checkpoints(folder)):  # only looks: nothing is set aside
         try:

@@ -123,9 +123,9 @@ def check_page(test: AppTest, text: str) -> None:
         assert not Tags(element.proto.body).seen & {"img", "script", "a", "onerror", "onload", "href"}
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("text", [HOSTILE[0], *(pytest.param(text, marks=pytest.mark.slow) for text in HOSTILE[1:])])
 def test_a_hostile_name_or_label_is_shown_as_it_is_on_every_page(app, stores, text):
-    from ner_core.training.runs import store_corpus
+    from ner_core.training.keeping import store_corpus
 
     word = text.replace(" ", "_")
     content = "".join(f"{word}\tB-{text}\nin\tO\nLondon\tB-geo\n\n" for _ in range(9)) + f"# genre = {text}\nx\tO\n"

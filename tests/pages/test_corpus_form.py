@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from ner_core.data import catalogue, download
 from ner_core.data.corpus import READERS
-from ner_core.training.runs import load_stored_corpus
+from ner_core.training.keeping import load_stored_corpus
 from pages._ui import corpus_form, fetching, navigation
 from tests.core.data.loopback import FaultyServer, cut, refuse, serve
 

@@ -47,7 +47,7 @@ def explore(app):
     def open_page(content: bytes | None = None, name: str = "mine.conll", section: str = "Overview") -> AppTest:
         query = {}
         if content is not None:
-            from ner_core.training.runs import store_corpus
+            from ner_core.training.keeping import store_corpus
 
             query = {"corpus": store_corpus(name, content)}
         test = app("explore", **query)

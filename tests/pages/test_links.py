@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ner_core.tagger.recipes import recipe
-from ner_core.training import classroom, people, runs
+from ner_core.training import classroom, keeping, people
 from pages._ui import links, navigation
 from tests.pages.conftest import save_tiny_model
 from tests.pages.test_people import ADA, BOB, keys_of
@@ -294,11 +294,28 @@ def test_a_pinned_screen_opens_for_everybody_until_it_is_unpinned(app, key, teac
     assert "pinned" not in words_of(student)
 
 
+def test_a_pinned_screen_reaches_who_is_in_the_app_already(app, key, teach, monkeypatch):  # noqa: F811
+    timers, reruns, made = [], [], links.st.fragment
+    monkeypatch.setattr(
+        links.st, "fragment", lambda *a, **how: timers.append((*a, how["run_every"])) or made(*a, **how)
+    )
+    app("home", me=ADA)  # the teacher, whose own screen stays as it is
+    assert not timers
+    app("home", me=BOB, code=classroom.settings().code)
+    assert timers == [(links._watch_pin, links.PIN_SECONDS)] and links.PIN_SECONDS <= 5
+    monkeypatch.setattr(links.st, "rerun", lambda: reruns.append("rerun"))
+    links._watch_pin("")
+    assert not reruns
+    classroom.change_settings(pinned="train?train_seed=3")
+    links._watch_pin("")
+    assert reruns == ["rerun"]
+
+
 def test_a_bad_pin_is_told_and_changes_nothing(teach):  # noqa: F811
     teach.text_input(key="pin_link").set_value("train?sead=3")
     teach.button(key="pin_set").click().run()
     assert "has no setting “sead”" in plain_words(teach) and not classroom.settings().pinned
-    upload = runs.store_corpus("x.conll", b"Ada\tB-per\n\n")
+    upload = keeping.store_corpus("x.conll", b"Ada\tB-per\n\n")
     teach.text_input(key="pin_link").set_value(f"train?corpus={upload}")
     teach.button(key="pin_set").click().run()
     assert "nobody else in the class can open it" in plain_words(teach) and not classroom.settings().pinned

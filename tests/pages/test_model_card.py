@@ -14,6 +14,11 @@ CARD = {
     "slices": {"GMB dev, lower case": {"sentences": 500, "f1": 0.8}},
     "calibration": {"temperature": 1.2, "error_before": 0.05, "error_after": 0.01},
 }
+ON_TEST = {
+    "GMB test": {"error_before": 0.061, "error_after": 0.012},
+    "Newsroom *test*": {"error_before": 0.042, "error_after": 0.023},
+    "broken": {"error_before": "much"},
+}
 
 
 def about(test):
@@ -69,3 +74,18 @@ def test_hostile_words_are_text():
         r"**Data and licences.** \<script\>x\</script\>.",
         r"**Limits.** \[a\]\(javascript\:x\) \<img src=x\>",
     ]
+
+
+def test_trust_is_told_on_sentences_never_seen():
+    line = model_card.trust_in_words(CARD["calibration"] | {"test": ON_TEST})
+    assert (
+        "off by 1.2 % on GMB test (unadjusted: 6.1 %), and by 2.3 % on Newsroom \\*test\\* (unadjusted: 4.2 %)." in line
+    )
+    assert "never seen these sentences" in line and "1.0 %" not in line
+
+
+def test_without_a_test_part_trust_is_told_where_it_was_adjusted():
+    line = model_card.trust_in_words(CARD["calibration"])
+    assert line.endswith("off by 1.0 % on the part it was adjusted on (unadjusted: 5.0 %).")
+    for bad in (*BAD, {"test": {"GMB test": None}}, {"test": 3, "error_before": None}):
+        assert model_card.trust_in_words(bad) == ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -255,6 +257,22 @@ def test_a_waiting_training_tells_its_place_and_about_when_it_begins(app, monkey
     monkeypatch.setattr(waiting, "turns", lambda: {run.id: waiting.Turn(3, 130.0)})
     text = app("train", run=run.id).get("progress")[0].proto.text.replace("\\", "")
     assert "3 before it, it begins in about 2 min 10 s" in text
+
+
+@pytest.mark.parametrize("section, box", [("Sentences", "explore_query"), ("What the network reads", "explore_own")])
+def test_what_is_typed_on_explore_is_said_not_to_be_stored(app, section, box):
+    query = {"explore_reading_source": "My own words"} if box == "explore_own" else {}
+    test = app("explore", section=section, **query)
+    assert test.text_input(key=box)
+    assert "goes to this server. It is not stored, no log holds it" in words_of(test)
+
+
+def test_where_nobody_knows_when_it_begins_its_place_is_told(app, monkeypatch):
+    run = make_run([], lives=True)
+    monkeypatch.setattr(runs.Run, "state", property(lambda self: "waiting"))
+    monkeypatch.setattr(waiting, "turns", lambda: {run.id: waiting.Turn(0, math.nan)})
+    text = app("train", run=run.id).get("progress")[0].proto.text.replace("\\", "")
+    assert "it is next, as soon as a machine of the cluster takes it" in text
 
 
 def test_a_paused_queue_is_told(app, in_class, monkeypatch):

@@ -171,12 +171,12 @@ def test_scores_are_said_with_their_numbers():
 
 
 def test_an_upload_that_cannot_be_kept_is_one_sentence(chip, monkeypatch):
-    from ner_core.training import runs
+    from ner_core.training import keeping
 
     def refuse(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(runs, "store_corpus", refuse)
+    monkeypatch.setattr(keeping, "store_corpus", refuse)
     test = upload(chip(), "mine.conll", CONLL)
     assert not test.exception
     assert [error.value.replace("\\", "") for error in test.error] == [

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
-from ner_core.training import classroom, people, runs
-from pages._ui import navigation, teach_panel
+from ner_core.training import classroom, people, runs, waiting
+from pages._ui import navigation, person, teach_panel
 from tests.pages.test_people import ADA, ADA_ID, BOB, BOB_ID, keys_of
 from tests.pages.test_train import events, make_run, words_of
 
@@ -87,6 +89,23 @@ def test_the_queue_can_be_paused_stopped_and_freed_of_a_nickname(teach):
     teach.button(key=f"teach_stop_{run.id}").click().run()
     assert not teach.exception
     assert (run.folder / "stop").exists()
+
+
+@pytest.mark.parametrize("seconds, longest", [(math.nan, "unknown"), (130.0, "2 min 10 s")])
+def test_the_queue_of_a_cluster_tells_what_is_known(teach, monkeypatch, seconds, longest):
+    run = make_run(events(1, reason=None), lives=True, owner=BOB_ID)
+    monkeypatch.setenv("NER_LAB_SCHEDULER", "tcp://127.0.0.1:9")
+    monkeypatch.setattr(runs.Run, "state", property(lambda self: "waiting"))
+    monkeypatch.setattr(waiting, "turns", lambda: {run.id: waiting.Turn(0, seconds)})
+    person._turns.clear()
+    teach.run()
+    assert not teach.exception
+    assert {metric.label: metric.value for metric in teach.metric} == {
+        "Training now": "0",
+        "Waiting": "1",
+        "Longest wait": longest,
+    }
+    assert ("in about" in words_of(teach)) == (longest != "unknown")
 
 
 def test_limits_are_set_and_taken_away(teach):

@@ -24,7 +24,7 @@ from ner_core.records import (
     StepDone,
     TrainConfig,
 )
-from ner_core.training import jobs, machine, runs, waiting
+from ner_core.training import event_log, jobs, machine, runs, waiting
 from pages._ui import charts_train, loading, session, train_live
 from pages._ui.train_record import MAX_POINTS, RunRecord, thin
 
@@ -58,7 +58,7 @@ def events(n_epochs: int = 2, *, reason: str | None = "finished", steps: int = 5
 def make_run(history: list | None = None, *, name: str = "", lives: bool = False, **config) -> runs.Run:
     """A run's folder as a worker leaves it."""
     run = runs.create_run(runs.RunConfig(training=TRAINING, **{"probes": ("In Rome",), **config}))
-    log = runs.EventLog(run.folder)
+    log = event_log.EventLog(run.folder)
     for event in history if history is not None else events():
         log.write(event)
     log.close()
@@ -146,7 +146,7 @@ def test_start_asks_for_what_was_chosen_and_shows_the_run(app, monkeypatch):
     test.number_input(key="train_seed").set_value(7)
     test.number_input(key="train_minutes").set_value(2.0)
     next(box for box in test.number_input if box.label == "Epochs").set_value(6)
-    test.number_input(key="train_bilstm-crf_False_lstm_width_100").set_value(32)
+    test.number_input(key="train_bilstm-crf_False_lstm_width_80").set_value(32)
     test.text_area(key="train_probes_bilstm-crf").set_value("One.\n\nTwo.\n3.\n4.\n5.\n6.").run()
     test.button(key="train_start").click().run()
     assert not test.exception
@@ -268,7 +268,7 @@ def test_a_record_reads_on_from_where_it_was(stores):
     assert record.read(run.folder)
     assert (record.step, record.epochs, record.best) == (4, [], None)
     assert not record.read(run.folder)
-    log = runs.EventLog(run.folder)
+    log = event_log.EventLog(run.folder)
     for event in history[6:]:
         log.write(event)
     log.close()

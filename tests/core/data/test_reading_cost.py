@@ -31,6 +31,7 @@ def test_a_file_is_grown_by_its_own_lines():
     assert grown.startswith(b"header\na\nbb\na\nbb\n") and 20 < len(grown) <= 30 and grown.endswith(b"\n")
 
 
+@pytest.mark.slow
 def test_the_page_holds_its_three_tables(tmp_path, newsroom, monkeypatch):
     path = tmp_path / "small.conll"
     monkeypatch.setattr(reading, "FORM_MB", 0.01)

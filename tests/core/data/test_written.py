@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ner_core.__main__ import FORMS, main, write_form
+from ner_core.__main__ import main
+from ner_core.commands.corpora import FORMS, write_form
 from ner_core.data.corpus import load_corpus, with_parts
 from ner_core.data.formats import decoding
 from ner_core.data.formats.docbin import pack_docbin, read_docbin, write_docbin

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ner_core.data.corpus import load_corpus
+from ner_core.data.strict import strict_spans
 from ner_core.records import Corpus, Prediction, Sentence, Span
 from ner_core.scores import calibration as chapter
 from ner_core.scores.calibration import (
@@ -131,7 +132,7 @@ def test_the_card_tells_the_error_before_and_after(corpus):
     tagger = random_tagger(corpus)
     weights = {name: array.copy() for name, array in tagger.weights.items()}
     calibrate(tagger, corpus.dev)
-    told = tagger.card["calibration"]
+    told, tagger.threshold = tagger.card["calibration"], 0.0
     assert tagger.temperature != 1 and told["temperature"] == pytest.approx(tagger.temperature, abs=1e-4)
     after = calibration_error(*outcomes(predict(tagger, corpus.dev)))
     tagger.temperature = 1.0
@@ -142,6 +143,42 @@ def test_the_card_tells_the_error_before_and_after(corpus):
         len(p.spans) for p in predict(tagger, corpus.dev)
     )
     assert all(np.array_equal(weights[name], array) for name, array in tagger.weights.items())
+
+
+def test_the_threshold_is_half_of_the_best_f1(corpus):
+    tagger = random_tagger(corpus)
+    calibrate(tagger, corpus.dev)
+    found = predict(replace(tagger, threshold=0.0), corpus.dev)
+    gold = {(i, span) for i, sentence in enumerate(corpus.dev) for span in sentence.spans}
+    marked = [(sure, (i, span)) for i, p in enumerate(found) for span, sure in zip(p.spans, p.confidences, strict=True)]
+
+    def f1_from(threshold):
+        kept = {place for sure, place in marked if sure >= threshold}
+        return 2 * len(kept & gold) / (len(kept) + len(gold))
+
+    best = max(f1_from(sure) for sure, _ in marked)
+    assert tagger.threshold == pytest.approx(best / 2) and 0 < tagger.threshold < 0.5
+    assert f1_from(tagger.threshold) >= f1_from(0.0)
+
+
+def test_what_is_less_sure_than_the_threshold_is_not_marked(corpus):
+    tagger = random_tagger(corpus)
+    every = predict(tagger, corpus.dev[:80])
+    middle = float(np.median(outcomes(every)[0]))
+    kept = predict(replace(tagger, threshold=middle), corpus.dev[:80])
+    for before, after in zip(every, kept, strict=True):
+        sure = [pair for pair in zip(before.spans, before.confidences, strict=True) if pair[1] >= middle]
+        assert list(zip(after.spans, after.confidences, strict=True)) == sure
+        assert strict_spans(after.tags) == after.spans and len(after.tags) == len(before.tags)
+    plain = predict(replace(tagger, threshold=middle), corpus.dev[:80], with_confidences=False)
+    assert [p.tags for p in plain] == [p.tags for p in kept] != [p.tags for p in every]
+    assert not any(p.confidences for p in plain)
+
+
+def test_a_recipe_as_published_marks_all_it_finds(corpus):
+    tagger = random_tagger(corpus, "gmb-bilstm-softmax", True)
+    calibrate(tagger, corpus.dev)
+    assert tagger.threshold == 0.0
 
 
 def test_a_long_part_is_read_evenly(corpus, monkeypatch):
@@ -157,7 +194,7 @@ def test_what_says_too_little_leaves_the_temperature_at_one(corpus):
         assert fit_temperature(tagger, sentences) == 1.0
     tagger.card["calibration"] = {"temperature": 3.0}
     calibrate(tagger, ())
-    assert tagger.temperature == 1.0 and "calibration" not in tagger.card
+    assert (tagger.temperature, tagger.threshold) == (1.0, 0.0) and "calibration" not in tagger.card
     for wrong in (np.nan, np.inf):
         diverged = replace(tagger, weights={k: np.full_like(v, wrong) for k, v in tagger.weights.items()})
         assert fit_temperature(diverged, corpus.dev) == 1.0

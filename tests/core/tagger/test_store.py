@@ -28,7 +28,7 @@ def random_tagger(name="bilstm-crf", *, published=False, seed=0, corpus=CORPUS):
     random_numbers = np.random.default_rng(seed)
     shapes = weight_shapes(tagger.network)
     tagger.weights = {n: random_numbers.normal(size=shape).astype(np.float32) for n, shape in shapes.items()}
-    tagger.temperature = 1.25
+    tagger.temperature, tagger.threshold = 1.25, 0.4
     return tagger
 
 
@@ -60,7 +60,7 @@ def test_every_recipe_comes_back_equal(tmp_path, name, published):
     again = load_tagger(save_tagger(tagger, tmp_path / "model"))
     assert again.encoder == tagger.encoder
     assert again.network == tagger.network
-    assert (again.temperature, again.card) == (tagger.temperature, tagger.card)
+    assert (again.temperature, again.threshold, again.card) == (1.25, 0.4, tagger.card)
     assert list(again.weights) == list(tagger.weights)
     for weight, array in tagger.weights.items():
         assert np.array_equal(again.weights[weight], array)
@@ -258,6 +258,7 @@ HOSTILE_MODELS = {
     "two layers of one name": lambda c: c["network"]["layers"].append(c["network"]["layers"][0]),
     "more tags than the network": lambda c: c["network"].update(n_tags=1),
     "temperature zero": lambda c: c.update(temperature=0),
+    "threshold above one": lambda c: c.update(threshold=1.1),
     "first id beyond the table": lambda c: c["encoder"]["config"].update(first_id=16),
     **{
         f"unknown {key}": lambda c, key=key: c["encoder"]["config"].update({key: "odd"})

@@ -6,13 +6,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
-from ner_core.training import cluster, machine, worker
+from ner_core.training import cluster, machine, places, worker
 from tests.core.training.stub_worker import stub_train
 
 
 def pretend() -> None:
     if name := os.environ.get("NER_LAB_STUB_HOST"):
-        machine.machine_name = worker.machine_name = lambda: name
+        machine.machine_name = places.machine_name = lambda: name
 
 
 def dask_setup(_worker) -> None:

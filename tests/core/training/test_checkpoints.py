@@ -151,7 +151,14 @@ def small_steps(key, **settings):
     return replace(chosen, training=replace(chosen.training, **batches))
 
 
-@pytest.mark.parametrize("key", [("bilstm-crf", False), ("custom-bilstm-crf", True), ("gmb-bilstm-lstm", False)])
+@pytest.mark.parametrize(
+    "key",
+    [
+        ("bilstm-crf", False),
+        pytest.param(("custom-bilstm-crf", True), marks=pytest.mark.slow),
+        pytest.param(("gmb-bilstm-lstm", False), marks=pytest.mark.slow),
+    ],
+)
 def test_a_training_goes_on_exactly(run, key):
     """From the end of an epoch, and from within one, through the disk: the same events, the same weights."""
     assert key in RECIPES

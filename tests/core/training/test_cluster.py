@@ -1,6 +1,7 @@
 """Trainings on a Dask cluster: a real scheduler and two worker processes on loopback, with a pretended trainer."""
 
 import json
+import math
 import os
 import re
 import signal
@@ -12,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from ner_core.records import EpochDone, RunEnded, RunResumed, TrainConfig
-from ner_core.training import classroom, cluster, jobs, machine, runs, worker
-from ner_core.training.runs import RunConfig, read_events, valid_events
+from ner_core.training import classroom, cluster, jobs, keeping, machine, runs, waiting, worker
+from ner_core.training.event_log import read_events, valid_events
+from ner_core.training.runs import RunConfig
 from tests.core.training.stub_worker import stub_train
 
 ROOT = Path(__file__).parents[3]
@@ -105,11 +107,11 @@ def on_cluster(dask, monkeypatch):
 
 
 def config(seed=1):
-    return RunConfig(runs.store_corpus("mine.conll", CONLL), corpus_name="mine", training=TrainConfig(seed=seed))
+    return RunConfig(keeping.store_corpus("mine.conll", CONLL), corpus_name="mine", training=TrainConfig(seed=seed))
 
 
 def identity_of(run):
-    return runs._read_json(run.folder / "worker.json")
+    return runs.read_json(run.folder / "worker.json")
 
 
 def epochs_of(run):
@@ -172,18 +174,24 @@ def is_child(pid, parent):
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]) == parent
 
 
-def test_more_than_the_workers_wait_and_a_waiting_one_is_stopped_at_once(on_cluster):
+def test_more_than_the_workers_wait_in_line_and_a_waiting_one_is_stopped_at_once(on_cluster):
     first, second, third = [runs.read_run(jobs.start_run(config(seed=n))) for n in (11, 12, 13)]
     wait_for(lambda: [run.state for run in (first, second, third)].count("running") == 2)
-    [waiting] = [run for run in (first, second, third) if run.state != "running"]
-    assert waiting.state == "waiting"
-    jobs.stop_run(waiting.id)
-    assert waiting.state == "stopped"
+    [last] = [run for run in (first, second, third) if run.state != "running"]
+    assert last.state == "waiting"
+    fourth = runs.read_run(jobs.start_run(config(seed=14)))
+    turns = waiting.turns()
+    assert [(run_id, turn.n_before) for run_id, turn in turns.items()] == [(last.id, 0), (fourth.id, 1)]
+    assert 0 <= turns[last.id].seconds <= turns[fourth.id].seconds < 300
+    for run in (last, fourth):
+        jobs.stop_run(run.id)
+        assert run.state == "stopped"
+    assert not waiting.turns()
     for run in (first, second, third):
-        if run is not waiting:
+        if run is not last:
             wait_for(lambda run=run: run.state == "finished")
     time.sleep(1.0)  # the task of the stopped one has had its turn
-    assert waiting.state == "stopped" and epochs_of(waiting) == []
+    assert last.state == "stopped" and epochs_of(last) == []
 
 
 def test_the_limits_of_a_class_hold_on_the_workers(on_cluster, monkeypatch):
@@ -228,7 +236,7 @@ def test_a_large_file_is_tagged_in_pieces_and_joined_in_order(on_cluster, capsys
     assert [found.spans for found in tagged] == [found.spans for found in predict(tagger, texts)]
     file = on_cluster.home / "texts.txt"
     file.write_text("\n".join(texts))
-    monkeypatch.setattr(command_line, "_LINES_A_PIECE", 8)
+    monkeypatch.setattr("ner_core.commands.taggers._LINES_A_PIECE", 8)
     assert command_line.main(["tag", str(model), str(file)]) == 0
     there = capsys.readouterr().out
     monkeypatch.delenv("NER_LAB_SCHEDULER")
@@ -281,6 +289,28 @@ def test_a_scheduler_that_does_not_answer_is_told(alone, address, monkeypatch):
     with pytest.raises(jobs.JobError, match="does not answer"):
         jobs.start_run(RunConfig())
     assert [run.id for run in runs.list_runs()] == [alone.id]
+
+
+def test_the_place_in_a_cluster_s_queue_follows_from_the_folders(alone, monkeypatch):
+    monkeypatch.setenv("NER_LAB_SCHEDULER", "tcp://127.0.0.1:9")  # nobody answers there, and nobody is asked
+    late, early = alone, runs.create_run(RunConfig())
+    for run, at in ((late, 2_000_000_000), (early, 1_000_000_000)):
+        (run.folder / "cluster.json").write_text("{}")
+        os.utime(run.folder / "cluster.json", (at, at))
+    turns = waiting.turns()
+    assert list(turns) == [early.id, late.id] and turns[late.id].n_before == 1
+    assert math.isnan(turns[early.id].seconds)  # nothing trains: nobody knows when a machine will come
+    there = machine.identify(os.getpid()) | {"host": ELSEWHERE}
+
+    def take_up(run, phase):
+        (run.folder / "worker.json").write_text(json.dumps(there))
+        (run.folder / "heartbeat").write_text(json.dumps({"phase": phase, "monotonic": 1.0}))
+
+    take_up(runs.create_run(RunConfig()), "running")
+    take_up(late, "waiting")  # its worker's machine has no place yet
+    turns = waiting.turns()
+    assert list(turns) == [late.id, early.id]
+    assert [turn.seconds for turn in turns.values()] == [waiting.UNKNOWN_SECONDS, 2 * waiting.UNKNOWN_SECONDS]
 
 
 def test_a_process_of_another_machine_lives_as_long_as_its_heart_beats(alone, monkeypatch):

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ner_core.training import jobs, machine, runs, worker
-from ner_core.training.runs import RunConfig, read_events
+from ner_core.training import event_log, jobs, keeping, machine, runs, worker
+from ner_core.training.event_log import read_events
+from ner_core.training.runs import RunConfig
 from ner_core.training.worker import claim
 
 STUB = Path(__file__).with_name("stub_worker.py")
@@ -44,7 +45,7 @@ def end_standby():
 
 @pytest.fixture
 def config():
-    return RunConfig(corpus=runs.store_corpus("mine.conll", CONLL), corpus_name="mine")
+    return RunConfig(corpus=keeping.store_corpus("mine.conll", CONLL), corpus_name="mine")
 
 
 def wait_for(condition, seconds=30):
@@ -68,7 +69,7 @@ def test_a_run_is_started_and_finishes(config):
 def test_the_worker_is_a_session_of_its_own_and_leaves_no_zombie(config, monkeypatch):
     monkeypatch.setenv("NER_LAB_STUB_STEPS", "200")
     run_id = jobs.start_run(config)
-    pid = runs._read_json(runs.run_folder_of(run_id) / "worker.json")["pid"]
+    pid = runs.read_json(runs.run_folder_of(run_id) / "worker.json")["pid"]
     if hasattr(os, "getsid"):
         assert os.getsid(pid) == pid != os.getsid(0)
     wait_for(lambda: state(run_id) == "running")
@@ -138,10 +139,10 @@ def test_a_standby_takes_the_next_run(config):
     assert not is_ready()
     assert jobs.ensure_standby(config.corpus)
     wait_for(is_ready)
-    waiting = runs._read_json(jobs._living_standby() / "worker.json")
+    waiting = runs.read_json(jobs._living_standby() / "worker.json")
     run_id = jobs.start_run(config)
     assert not is_ready()
-    assert runs._read_json(runs.run_folder_of(run_id) / "worker.json") == waiting
+    assert runs.read_json(runs.run_folder_of(run_id) / "worker.json") == waiting
     wait_for(lambda: state(run_id) == "finished")
     assert read_events(runs.run_folder_of(run_id))[0]
 
@@ -171,13 +172,13 @@ def test_where_a_run_cannot_be_handed_over_it_gets_a_process_of_its_own(config, 
 
     jobs.ensure_standby()
     wait_for(is_ready)
-    waiting = runs._read_json(jobs._living_standby() / "worker.json")
+    waiting = runs.read_json(jobs._living_standby() / "worker.json")
     with monkeypatch.context() as patch:
         patch.setattr(worker.os, "rename" if os.name == "nt" else "link", refuse)
         run_id = jobs.start_run(config)
     assert is_ready()
     wait_for(lambda: state(run_id) == "finished")
-    assert runs._read_json(runs.run_folder_of(run_id) / "worker.json") != waiting
+    assert runs.read_json(runs.run_folder_of(run_id) / "worker.json") != waiting
     assert not list(runs.home().rglob("offer.*"))
 
 
@@ -210,7 +211,7 @@ def test_stop_of_a_run_that_is_gone_is_told():
 def test_a_standby_nobody_asks_after_ends(home):
     jobs.ensure_standby()
     wait_for(is_ready)
-    identity = runs._read_json(jobs._living_standby() / "worker.json")
+    identity = runs.read_json(jobs._living_standby() / "worker.json")
     (jobs._standby_root() / "asked").write_text(str(time.monotonic() - 601))
     wait_for(lambda: not machine.is_alive(identity))
     assert jobs.ensure_standby()
@@ -247,9 +248,9 @@ def test_a_stopped_run_is_resumed_by_a_new_process_or_the_standby(config, monkey
         jobs.resume_run(run_id)
         assert state(run_id) in runs.ACTIVE_STATES
         jobs.resume_run(run_id)  # pressed twice
-    identity = runs._read_json(runs.run_folder_of(run_id) / "worker.json")
+    identity = runs.read_json(runs.run_folder_of(run_id) / "worker.json")
     wait_for(lambda: state(run_id) == "finished" and not machine.is_alive(identity))
-    events = runs.valid_events(read_events(runs.run_folder_of(run_id))[0])
+    events = event_log.valid_events(read_events(runs.run_folder_of(run_id))[0])
     assert [event.epoch for event in events if type(event).__name__ == "EpochDone"] == list(range(1, 81))
     with pytest.raises(jobs.JobError, match="nothing left to do"):
         jobs.resume_run(run_id)

@@ -22,9 +22,9 @@ from ner_core.show.export import html_page, to_conll, to_csv, to_jsonl
 from ner_core.tagger.predict import predict
 from ner_core.tagger.recipes import new_tagger, recipe, resize, settings_of, suited
 from ner_core.tagger.store import load_tagger
-from ner_core.training.runs import event_to_dict
+from ner_core.training.best_epoch import keep_best
+from ner_core.training.event_log import event_to_dict
 from ner_core.training.train import train
-from ner_core.training.worker import keep_best
 
 CORPORA = Path(os.environ.get("NER_LAB_CORPORA", Path(__file__).parents[4] / "shared" / "corpora"))
 OURS = ("bilstm-crf", "fast")

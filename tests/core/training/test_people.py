@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ner_core.records import RunEnded, RunStarted, StepDone, TrainConfig
-from ner_core.training import classroom, jobs, machine, people, runs, waiting, worker
+from ner_core.training import classroom, event_log, jobs, keeping, machine, people, places, runs, waiting, worker
 from ner_core.training.runs import RunConfig
 from tests.core.training.stub_worker import stub_train
 
@@ -36,7 +36,7 @@ def make_run(owner=ADA, *, is_going=True, events=(), **config) -> runs.Run:
     run = runs.create_run(RunConfig(owner=owner, **config))
     identity = machine.identify(os.getpid()) if is_going else {"pid": 0, "start": "", "boot": ""}
     runs.write_file(run.folder / "worker.json", json.dumps(identity).encode())
-    log = runs.EventLog(run.folder)
+    log = event_log.EventLog(run.folder)
     for event in events:
         log.write(event)
     log.close()
@@ -98,7 +98,7 @@ def test_changes_of_many_tabs_are_all_kept():
 
 
 def test_an_upload_goes_with_the_last_who_has_it(home):
-    corpus = runs.store_corpus("mine.conll", CONLL)
+    corpus = keeping.store_corpus("mine.conll", CONLL)
     for owner in (ADA, BOB):
         people.add_upload(owner, corpus, "mine")
     assert not people.forget_upload(ADA, corpus)
@@ -109,7 +109,7 @@ def test_an_upload_goes_with_the_last_who_has_it(home):
 
 
 def test_delete_mine_leaves_nothing_of_mine_and_all_of_others(home):
-    mine, shared = runs.store_corpus("mine.conll", CONLL), runs.store_corpus("shared.conll", CONLL)
+    mine, shared = keeping.store_corpus("mine.conll", CONLL), keeping.store_corpus("shared.conll", CONLL)
     for owner, corpus in ((ADA, mine), (ADA, shared), (BOB, shared)):
         people.add_upload(owner, corpus, "x")
     people.set_nickname(ADA, "Ada")
@@ -201,7 +201,7 @@ def test_clearing_the_class_leaves_the_teacher_and_the_command_lines_runs(in_cla
     _, key = classroom.open_class("h", 1)
     code = classroom.settings().code
     people.change_person(BOB, lambda stored: stored.update(proof=classroom.hash_of(key)))
-    corpus = runs.store_corpus("mine.conll", CONLL)
+    corpus = keeping.store_corpus("mine.conll", CONLL)
     people.add_upload(ADA, corpus, "mine")
     make_run(ADA, is_going=False), make_run("c" * 16, is_going=False)
     kept = make_run("", is_going=False)
@@ -280,12 +280,12 @@ def test_who_works_alone_may_queue_as_many_as_they_like(started):
 
 def test_the_class_decides_the_places_and_a_paused_queue_lets_nobody_in(in_class, monkeypatch):
     monkeypatch.setenv("NER_LAB_PLACES", "5")
-    assert worker.n_places() == 5
+    assert places.n_places() == 5
     classroom.change_settings(places=2)
-    assert worker.n_places() == 2
-    assert worker.has_free_place()
+    assert places.n_places() == 2
+    assert places.has_free_place()
     classroom.change_settings(is_paused=True)
-    assert not worker.has_free_place()
+    assert not places.has_free_place()
     polls = []
 
     def control():
@@ -294,7 +294,7 @@ def test_the_class_decides_the_places_and_a_paused_queue_lets_nobody_in(in_class
             classroom.change_settings(is_paused=False)
         return "stop" if len(polls) > 20 else None
 
-    with worker.wait_for_place("a-run", control) as has_place:
+    with places.wait_for_place("a-run", control) as has_place:
         assert has_place
     assert 3 <= len(polls) <= 5  # while it was paused it waited, and then no longer
     assert list(polls[0]) == ["a-run"]
@@ -320,9 +320,9 @@ def test_a_limit_ends_a_training_between_two_steps_and_says_so(in_class):
 def test_a_worker_stops_at_the_limit_and_keeps_its_best(in_class, monkeypatch):
     monkeypatch.setenv("NER_LAB_STUB_STEPS", "30")
     classroom.change_settings(steps=12, seconds=None)
-    run = runs.create_run(RunConfig(corpus=runs.store_corpus("mine.conll", CONLL), owner=ADA))
+    run = runs.create_run(RunConfig(corpus=keeping.store_corpus("mine.conll", CONLL), owner=ADA))
     assert worker.run_folder(run.folder, train=stub_train) == "stopped"
-    events, _ = runs.read_events(run.folder)
+    events, _ = event_log.read_events(run.folder)
     assert "limit of this class: 12 steps" in events[-1].message
     assert run.best is not None
 
@@ -335,7 +335,7 @@ def test_the_expected_wait_follows_from_what_goes_on(home, monkeypatch):
     make_run(events=began)  # 5 of 20 steps in 10 s: 30 s are left
     first, second = make_run(), make_run()
     for i, run in enumerate((first, second)):
-        ticket = worker.queue_folder() / f"{i:020d}.{run.id}.ticket"
+        ticket = places.queue_folder() / f"{i:020d}.{run.id}.ticket"
         ticket.parent.mkdir(parents=True, exist_ok=True)
         ticket.write_text(json.dumps(machine.identify(os.getpid())))
     turns = waiting.turns()

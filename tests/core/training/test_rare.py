@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from ner_core.records import Corpus, EpochDone, InputError, RunStarted, Sentence, Span, StepDone
 from ner_core.tagger.encode import encode
 from ner_core.tagger.recipes import RECIPES, new_tagger, recipe, resize, settings_of
+from ner_core.training.batches import deal_batches, readings
 from ner_core.training.checkpoints import load_checkpoint, save_checkpoint
-from ner_core.training.train import _batches, readings, train
+from ner_core.training.train import train
 from tests.core.training.test_checkpoints import small_steps, stop_at, timeless
 
 
@@ -50,7 +51,7 @@ def dealt(corpus, times, seed=1, **config):
     chosen = recipe("fast")
     training = replace(chosen.training, rare_times=times, **config)
     encoded = encode(new_tagger(corpus, chosen).encoder, corpus.train, with_tags=True)
-    return _batches(encoded, training, np.random.default_rng(seed), readings(corpus.train, times))
+    return deal_batches(encoded, training, np.random.default_rng(seed), readings(corpus.train, times))
 
 
 @pytest.mark.parametrize("config", [{}, {"batch_size": 7}, {"shuffles": False}])
@@ -70,7 +71,7 @@ def test_off_draws_what_was_always_drawn():
     chosen = recipe("fast")
     encoded = encode(new_tagger(CORPUS, chosen).encoder, TRAIN, with_tags=True)
     random, plain = np.random.default_rng(5), np.random.default_rng(5)
-    groups = _batches(encoded, chosen.training, random, readings(TRAIN, chosen.training.rare_times))
+    groups = deal_batches(encoded, chosen.training, random, readings(TRAIN, chosen.training.rare_times))
     plain.permutation(len(TRAIN))
     plain.permutation(len(groups))
     assert random.bit_generator.state == plain.bit_generator.state

@@ -11,9 +11,10 @@ import pytest
 from ner_core.records import EpochDone, ProbesTagged, RunStarted, StepDone, TrainConfig
 from ner_core.tagger.predict import predict
 from ner_core.tagger.recipes import new_tagger
-from ner_core.training import recordings, runs, snapshots
+from ner_core.training import keeping, recordings, snapshots
+from ner_core.training.event_log import read_events
 from ner_core.training.recordings import moments_of, recording, save_recording, thin_steps
-from ner_core.training.runs import RunConfig, RunError, create_run, read_events
+from ner_core.training.runs import RunConfig, RunError, create_run
 from ner_core.training.snapshots import Album, Moment, SnapshotError, list_moments, tagger_at, thin_out
 from ner_core.training.worker import run_folder
 from tests.core.training.test_checkpoints import follow, small_steps, stop_at
@@ -95,7 +96,9 @@ def test_the_tagger_of_a_moment_is_the_one_that_was(run):
     assert not np.allclose(tagger_at(run, found[0]).weights["crf.transitions"], last.weights["crf.transitions"])
 
 
-@pytest.mark.parametrize("key", [("bilstm-crf", False), ("custom-bilstm-crf", True)])
+@pytest.mark.parametrize(
+    "key", [("bilstm-crf", False), pytest.param(("custom-bilstm-crf", True), marks=pytest.mark.slow)]
+)
 def test_a_training_is_the_same_with_and_without_and_resumes_exactly(run, key):
     chosen = small_steps(key)
     plain, events = follow(chosen)
@@ -204,7 +207,7 @@ def test_a_nearly_full_disk_is_left_to_the_training(run, monkeypatch):
 def test_the_worker_keeps_them_in_the_runs_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("NER_LAB_HOME", str(tmp_path / "home"))
     training = replace(CHOSEN.training, epochs=2)
-    corpus = runs.store_corpus("mine.conll", BATCHES)
+    corpus = keeping.store_corpus("mine.conll", BATCHES)
     found = create_run(RunConfig(corpus, "mine", hyperparameters={"word_width": 8, "lstm_width": 8}, training=training))
     assert run_folder(found.folder) == "finished"
     moments = list_moments(found.folder)

@@ -10,8 +10,10 @@ import pytest
 
 from ner_core.records import Counts, EpochDone, Report, RunEnded, StepDone
 from ner_core.tagger.store import load_tagger
-from ner_core.training import classroom, tensorboard, worker
-from ner_core.training.runs import RunConfig, create_run, read_events, store_corpus
+from ner_core.training import classroom, event_log, tensorboard
+from ner_core.training.event_log import read_events
+from ner_core.training.keeping import store_corpus
+from ner_core.training.runs import RunConfig, create_run
 from ner_core.training.tensorboard import Board, crc32c
 from ner_core.training.worker import run_folder
 
@@ -115,7 +117,7 @@ def test_a_worker_writes_it_only_where_it_is_asked_for_and_nothing_else_differs(
     stub = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(stub)
     corpus = store_corpus("mine.conll", b"Ada\tB-per\nlives\tO\nin\tO\nLondon\tB-geo\n.\tO\n\n" * 3)
-    monkeypatch.setattr(worker, "STEPS_A_SECOND", 1e9)  # else the log thins the steps by the clock
+    monkeypatch.setattr(event_log, "STEPS_A_SECOND", 1e9)  # else the log thins the steps by the clock
     told, weights = [], []
     for is_asked in (False, True):
         run = create_run(RunConfig(corpus=corpus, tensorboard=is_asked))

@@ -10,11 +10,13 @@ from dataclasses import replace
 
 import pytest
 
-from ner_core.records import EpochDone, RunEnded, RunTold, StepDone
-from ner_core.training import classroom, jobs, machine, runs, worker
-from ner_core.training.runs import RunConfig, RunError, read_events
+from ner_core.records import EpochDone, RunEnded, RunResumed, RunTold, StepDone
+from ner_core.training import classroom, event_log, jobs, machine, runs
+from ner_core.training.event_log import read_events
+from ner_core.training.runs import RunConfig, RunError
 from ner_core.training.trend import Trend
-from ner_core.training.worker import Wishes, run_folder
+from ner_core.training.wishes import Wishes
+from ner_core.training.worker import run_folder
 
 STEP = {"epoch": 1, "loss": 0.5, "seconds": 0.1, "n_tokens": 7}
 
@@ -69,15 +71,15 @@ def test_a_rate_that_is_changed_again_meanwhile_is_not_lost(run):
 def test_a_rate_that_comes_just_as_the_old_one_is_taken_away_is_not_lost(run, monkeypatch):
     wishes = Wishes(run.folder, go_on, 0)
     jobs.set_learning_rate(run.id, 0.25)
-    look = worker.wanted_rate
+    look = runs.wanted_rate
 
     def changed_after(*place):
-        monkeypatch.setattr(worker, "wanted_rate", look)
+        monkeypatch.setattr("ner_core.training.wishes.wanted_rate", look)
         found = look(*place)
         jobs.set_learning_rate(run.id, 0.5)
         return found
 
-    monkeypatch.setattr(worker, "wanted_rate", changed_after)
+    monkeypatch.setattr("ner_core.training.wishes.wanted_rate", changed_after)
     wishes.take(RunTold(1, 0.1, "rate", 0.25))
     assert wishes() == 0.5 and not (run.folder / "rate.taken").exists()
 
@@ -134,7 +136,7 @@ def test_in_a_class_a_pause_ends_by_itself(run, monkeypatch):
 
 
 def test_after_a_kill_the_rates_are_set_again_after_the_same_steps(run):
-    log = runs.EventLog(run.folder)
+    log = event_log.EventLog(run.folder)
     for event in (RunTold(3, 0.1, "rate", 0.1), RunTold(7, 0.2, "rate", 0.2), RunTold(9, 0.2, "rate", 0.4)):
         log.write(event)
     log.close()
@@ -147,7 +149,7 @@ def test_after_a_kill_the_rates_are_set_again_after_the_same_steps(run):
 
 
 def test_a_wish_that_was_fulfilled_just_before_the_kill_is_not_fulfilled_twice(run):
-    log = runs.EventLog(run.folder)
+    log = event_log.EventLog(run.folder)
     log.write(RunTold(3, 0.1, "rate", 0.1))
     log.close()
     jobs.set_learning_rate(run.id, 0.1)
@@ -160,7 +162,7 @@ def test_a_run_that_was_changed_is_not_joined_by_who_asks_for_the_same():
     (run.folder / "worker.json").write_text(json.dumps(machine.identify(os.getpid())))
     runs.write_file(run.folder / "heartbeat", b'{"phase": "running"}')
     assert classroom.find_same(replace(config, owner="bob")).id == run.id
-    log = runs.EventLog(run.folder)
+    log = event_log.EventLog(run.folder)
     log.write(RunTold(3, 0.1, "paused"))
     assert classroom.find_same(config) is not None
     log.write(RunTold(3, 0.1, "rate", 0.1))
@@ -226,7 +228,7 @@ def test_a_run_is_paused_goes_on_and_is_stopped_while_it_waits(run):
 
 def test_resume_does_not_begin_with_an_old_pause(run, monkeypatch):
     jobs.pause_run(run.id)
-    log = runs.EventLog(run.folder)
+    log = event_log.EventLog(run.folder)
     log.write(RunEnded("stopped", 0, 0, 0.1))
     log.close()
     (run.folder / "worker.json").write_text('{"pid": 0, "start": "", "boot": ""}')
@@ -236,8 +238,8 @@ def test_resume_does_not_begin_with_an_old_pause(run, monkeypatch):
 
 
 def test_what_was_told_of_void_steps_is_void():
-    told = [RunTold(3, 0.1, "rate", 0.1), RunTold(7, 0.2, "rate", 0.2), runs.RunResumed(1, 5, 0.1)]
-    assert runs.valid_events(told) == [told[0], told[2]]
+    told = [RunTold(3, 0.1, "rate", 0.1), RunTold(7, 0.2, "rate", 0.2), RunResumed(1, 5, 0.1)]
+    assert event_log.valid_events(told) == [told[0], told[2]]
 
 
 # --- the training ---------------------------------------------------------------------------

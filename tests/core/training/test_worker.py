@@ -1,11 +1,9 @@
 """The worker: one run from its folder, in this process with a pretended trainer, or killed in its own."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +14,9 @@ import pytest
 from ner_core.data.corpus import load_corpus
 from ner_core.records import Counts, EpochDone, Report, RunEnded, RunResumed, RunStarted, StepDone, TrainConfig
 from ner_core.tagger.store import load_tagger
-from ner_core.training import jobs, runs, worker
-from ner_core.training.runs import RunConfig, read_events
+from ner_core.training import best_epoch, event_log, jobs, keeping, runs, worker
+from ner_core.training.event_log import read_events
+from ner_core.training.runs import RunConfig
 from ner_core.training.worker import run_folder
 
 STUB = Path(__file__).with_name("stub_worker.py")
@@ -44,7 +43,7 @@ def home(tmp_path, monkeypatch):
 
 @pytest.fixture
 def run():
-    return runs.create_run(RunConfig(corpus=runs.store_corpus("mine.conll", CONLL), corpus_name="mine"))
+    return runs.create_run(RunConfig(corpus=keeping.store_corpus("mine.conll", CONLL), corpus_name="mine"))
 
 
 def kinds(folder):
@@ -83,7 +82,9 @@ def test_a_run_ends_with_a_temperature_fitted_on_dev(tmp_path):
     epoch = EpochDone(1, 1, 0.1, 0.5, 0.5, 0.9, 0.9, report, is_best=True)
     events = iter([epoch, RunEnded("finished", 1, 1, 0.1)])
     best = tmp_path / "best"
-    stored = [load_tagger(best) for _ in worker.keep_best(events, tagger, best, corpus=corpus, training=TrainConfig())]
+    stored = [
+        load_tagger(best) for _ in best_epoch.keep_best(events, tagger, best, corpus=corpus, training=TrainConfig())
+    ]
     assert [t.temperature == 1 for t in stored] == [True, False]  # fitted at the end
     assert stored[1].card["calibration"]["temperature"] == pytest.approx(stored[1].temperature, abs=1e-4)
     assert all(np.array_equal(stored[0].weights[name], stored[1].weights[name]) for name in stored[0].weights)
@@ -93,7 +94,7 @@ def test_a_fault_in_the_calibration_costs_the_calibration_alone(run, monkeypatch
     def broken(*_):
         raise IndexError("odd")
 
-    monkeypatch.setattr(worker, "calibrate", broken)
+    monkeypatch.setattr(best_epoch, "calibrate", broken)
     assert run_folder(run.folder, train=stub_train) == "finished"
     assert load_tagger(run.best).card["epoch"] == 2
 
@@ -127,7 +128,7 @@ def test_the_training_given_is_the_one_used():
 
 
 def test_given_parts_are_not_dealt_afresh():
-    stored = runs.store_corpus("a.conll", CONLL, dev=("b.conll", CONLL), test=("c.conll", CONLL))
+    stored = keeping.store_corpus("a.conll", CONLL, dev=("b.conll", CONLL), test=("c.conll", CONLL))
     config = RunConfig(stored, "mine", "gmb-bilstm-softmax", is_published=True)
     _, corpus, _ = worker.build(config)
     assert (len(corpus.train), len(corpus.dev), len(corpus.test)) == (3, 3, 3)
@@ -246,56 +247,6 @@ def test_only_what_nobody_foresaw_points_to_the_log(run, problem, is_foreseen):
     assert "worker.log" not in worker.explain(problem)
 
 
-# --- the queue ---------------------------------------------------------------------------
-
-
-def test_one_after_the_other_in_order(run, monkeypatch):
-    monkeypatch.setenv("NER_LAB_PLACES", "1")
-    order, others = [], [runs.create_run(run.config) for _ in range(3)]
-
-    def work(each):
-        with worker.wait_for_place(each.id, lambda: None) as has_place:
-            assert has_place
-            order.append(each.id)
-            time.sleep(0.02)
-            order.append(each.id)
-
-    with worker.wait_for_place(run.id, lambda: None) as has_place:
-        assert has_place
-        assert not worker.has_free_place()
-        threads = []
-        for n, each in enumerate(others, 1):
-            threads.append(threading.Thread(target=work, args=(each,)))
-            threads[-1].start()
-            wait_for(lambda n=n: len(worker.waiting_tickets()) == n)
-        assert order == []
-    for thread in threads:
-        thread.join(20)
-    assert order == [each.id for each in others for _ in range(2)]
-    assert worker.has_free_place()
-
-
-def test_a_ticket_of_a_dead_worker_does_not_block(run, home, monkeypatch):
-    monkeypatch.setenv("NER_LAB_PLACES", "1")
-    queue = worker.queue_folder()
-    queue.mkdir(parents=True)
-    (queue / f"{0:020d}.ghost.ticket").write_text(json.dumps({"pid": 2**22 + 5, "start": "1", "boot": ""}))
-    (queue / f"{1:020d}.torn.ticket").write_text("{")
-    assert run_folder(run.folder, train=stub_train) == "finished"
-    assert not list(queue.glob("*.ticket"))
-
-
-def test_stop_while_waiting(run, monkeypatch):
-    monkeypatch.setenv("NER_LAB_PLACES", "1")
-    with worker.wait_for_place("another", lambda: None):
-        thread = threading.Thread(target=run_folder, args=(run.folder,), kwargs={"train": stub_train})
-        thread.start()
-        wait_for(lambda: run.state == "waiting")
-        jobs.stop_run(run.id)
-        thread.join(10)
-    assert run.state == "stopped"
-
-
 # --- a process of its own ------------------------------------------------------------------------
 
 
@@ -356,7 +307,7 @@ def test_the_heartbeat_says_what_is_done(run):
 
 def test_a_stopped_run_goes_on_where_it_stopped(run, monkeypatch):
     asked = iter(range(1, 100))
-    monkeypatch.setattr(worker, "STEPS_A_SECOND", 1e9)
+    monkeypatch.setattr(event_log, "STEPS_A_SECOND", 1e9)
 
     def stopped_at_seven(*parts, control, **more):
         return stub_train(*parts, control=lambda: "stop" if next(asked) == 7 else control(), **more)
@@ -366,7 +317,7 @@ def test_a_stopped_run_goes_on_where_it_stopped(run, monkeypatch):
     events = read_events(run.folder)[0]
     resumed = next(event for event in events if isinstance(event, RunResumed))
     assert (resumed.epoch, resumed.step) == (1, 7)
-    valid = runs.valid_events(events)
+    valid = event_log.valid_events(events)
     assert [event.step for event in valid if isinstance(event, StepDone)] == list(range(1, 11))
     assert [event.epoch for event in valid if isinstance(event, EpochDone)] == [1, 2]
     whole = runs.create_run(run.config)
