@@ -1,6 +1,6 @@
 """How live is a training in a real browser?
 
-    python -m benchmarks.live [--seconds 20] [--repeats 5]
+    python -m benchmarks.live [--seconds 20] [--repeats 5] [--out docs/live.md]
 
 Trains on Newsroom and looks at the page as a person would: how many updates a second its words and its loss curve show, with
 one watcher and with `--watchers` more; how long from the click on Pause, Continue and Stop to the state being shown, and on
@@ -10,10 +10,12 @@ Stop to the run's end. Prints a table: medians, with the slowest. Needs what `be
 from __future__ import annotations
 
 import argparse
+import platform
 import re
 import sys
 import tempfile
 import time
+from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
@@ -109,6 +111,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=20.0, help="for how long updates are counted")
     parser.add_argument("--repeats", type=int, default=5, help="trainings to pause and stop")
     parser.add_argument("--watchers", type=int, default=0, help="more browsers that look on")
+    parser.add_argument("--out", type=Path, help="write the page here too: docs/live.md")
     asked = parser.parse_args(arguments)
     if missing := what_is_missing():
         print(missing, file=sys.stderr)
@@ -116,11 +119,28 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder, open_browser() as browser:
         sizes = {"seconds": asked.seconds, "repeats": asked.repeats, "watchers": asked.watchers}
         found = measure(browser, Path(folder), **sizes)
-    print(f"| Newsroom, {available_cores()} cores | median | slowest | n |\n|---|---|---|---|")
+    report = page(found, asked)
+    print(report)
+    if asked.out:
+        asked.out.write_text(report, encoding="utf-8")
+    return 0
+
+
+def page(found: dict[str, list[float]], asked: argparse.Namespace) -> str:
+    lines = [
+        "# A live training in a real browser",
+        "",
+        f"`python -m benchmarks.live --seconds {asked.seconds:g} --repeats {asked.repeats} --watchers {asked.watchers}`, "
+        f"{time.strftime('%Y-%m-%d')}, {platform.system()} {platform.machine()}, Streamlit {version('streamlit')}; browser, server and "
+        f"training shared {available_cores()} cores.",
+        "",
+        "| Newsroom | median | slowest | n |",
+        "|---|---:|---:|---:|",
+    ]
     for name, values in found.items():
         slowest = min(values) if name.startswith("updates") else max(values)
-        print(f"| {name} | {median(values):.2f} | {slowest:.2f} | {len(values)} |")
-    return 0
+        lines.append(f"| {name} | {median(values):.2f} | {slowest:.2f} | {len(values)} |")
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

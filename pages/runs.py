@@ -62,7 +62,7 @@ def show_row(run: Run, state: str) -> None:
             st.markdown(f"**{plain(run.name)}** · {train_live.STATES[state]}", width="stretch")
             st.checkbox("Compare", key=f"pick_{run.id}", persist_state="session", on_change=pick, args=(run.id,))
         st.caption(plain(" · ".join(facts(run, state))))
-        with st.container(horizontal=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
             if st.button("Open", key=f"open_{run.id}"):
                 session.choose_run(run.id)
                 navigation.go("train")

@@ -111,7 +111,10 @@ def in_words(run: Run) -> str:
     parts += person.whose(run)
     if config.training:
         parts.append(f"seed {config.training.seed}")
-    parts += [f"{name} {value:g}" for name, value in config.hyperparameters.items() if isinstance(value, int | float)]
+    for name, value in config.hyperparameters.items():
+        if isinstance(value, int | float):
+            bound = recipes.BOUNDS.get(name)
+            parts.append(f"{bound.words if bound else name} {value:g}")
     return ", ".join(parts)
 
 
@@ -144,7 +147,7 @@ def _draw(run_id: str, every: float | None) -> None:
 def _show_state(run: Run, record: RunRecord, state: str) -> None:
     """A line of words, the progress, and what can be told to the run."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        with st.container(width="stretch", gap="xsmall"):
+        with st.container(width="stretch", gap="xsmall", key="wide_line_run"):
             st.progress(record.progress, text=plain(_line(run, record, state)))
         if not person.may_manage(run):
             person.watcher_buttons(run)

@@ -57,7 +57,8 @@ def _draw(run: Run, record: RunRecord, has_timer: bool) -> None:
         st.rerun()  # the page once more, with a timer or without one
     with st.container(horizontal=True, vertical_alignment="center"):
         when = f": {shown[at].moment.words}" if shown else ""
-        st.markdown(f"**Your sentences**{plain(when)}", width="stretch")
+        with st.container(width="stretch", key="wide_line_probes"):
+            st.markdown(f"**Your sentences**{plain(when)}")
         st.button(
             "Pause" if is_playing else "Play",
             key=f"probes_play_{run.id}",
@@ -222,8 +223,10 @@ def _position(run: Run, moments: Sequence[Moment]) -> int:
 def _slider(run: Run, moments: Sequence[Moment], at: int) -> None:
     """The slider through time; it follows the newest moment until the person moves it."""
     words = {moment.step: moment.words for moment in moments}
-    key = _key(run, "slider")
-    session.put(key, moments[at].step)
+    key, drawn = _key(run, "slider"), _key(run, "slider_drawn")
+    if session.look(key) != moments[at].step or session.recall(drawn) != tuple(words):
+        session.put(key, moments[at].step)  # only where it changes: a value that is sent undoes what is being dragged
+        session.remember(drawn, tuple(words))
     st.select_slider(
         "Moment",
         list(words),
@@ -286,7 +289,7 @@ def _tell_since(run: Run, shown: Sequence[Shown]) -> None:
             "name": [row[0] for row in rows],
             "label": [row[1] for row in rows],
             "first right": [row[2] for row in rows],
-            f"how sure {so_far}": [row[3] for row in rows],
+            "how sure": [row[3] for row in rows],
         },
         hide_index=True,
         width="stretch",

@@ -39,6 +39,7 @@ _STYLE = """<style>
 .ner .legend { display: inline-block; line-height: 1.4; margin: 0.15rem 0.1rem; font-size: 0.9rem; }
 .ner mark > span:last-child { display: inline-block; }
 @media (max-width: 768px) { [data-testid="stSidebar"] { max-width: 11rem; min-width: 0 !important; } }  /* the folded pages */
+@media (max-width: 600px) { [data-testid="stLayoutWrapper"]:has(> [class*="st-key-wide_line"]) { flex: 1 1 100% !important; } }
 @media (max-width: 600px) { .ner[style*="1.75rem"] { font-size: 1.25rem !important; } }
 </style>"""
 
