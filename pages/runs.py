@@ -62,6 +62,8 @@ def show_row(run: Run, state: str) -> None:
             st.markdown(f"**{plain(run.name)}** · {train_live.STATES[state]}", width="stretch")
             st.checkbox("Compare", key=f"pick_{run.id}", persist_state="session", on_change=pick, args=(run.id,))
         st.caption(plain(" · ".join(facts(run, state))))
+        if state == "waiting":
+            st.caption(plain(person.waiting_in_words(run.id)))
         with st.container(horizontal=True, vertical_alignment="center"):
             if st.button("Open", key=f"open_{run.id}"):
                 session.choose_run(run.id)

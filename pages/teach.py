@@ -16,8 +16,11 @@ if not classroom.is_class():
 elif not session.is_teacher():
     teach_panel.ask_key()
 else:
-    teach_panel.show_entrance()
-    if not st.toggle("Projector: hide all below", key="teach_projector", persist_state="session"):
+    entrance = st.container()
+    is_projected = st.toggle("Projector: hide all below", key="teach_projector", persist_state="session")
+    with entrance:
+        teach_panel.show_entrance(is_large=is_projected)
+    if not is_projected:
         teach_panel.show_queue()
         teach_panel.show_pin()
         teach_panel.show_limits()

@@ -24,8 +24,17 @@ _STYLE = """<style>
 .entrance img { width: min(24rem, 80vw); height: auto; background: #fff; border-radius: 0.4rem; image-rendering: pixelated; }
 .entrance .words { flex: 1 1 18rem; min-width: 0; }
 .entrance .what { font-size: 1.1rem; opacity: 0.8; }
-.entrance .big { font-size: clamp(1.4rem, 3vw, 2.8rem); font-weight: 650; overflow-wrap: anywhere; line-height: 1.25; margin-bottom: 1rem; }
+.entrance .big { font-size: clamp(1.4rem, 3vw, 2.4rem); font-weight: 650; overflow-wrap: anywhere; line-height: 1.25; margin-bottom: 1rem; }
 .entrance .code { font-family: ui-monospace, Menlo, Consolas, monospace; letter-spacing: 0.12em; font-size: clamp(2.2rem, 5vw, 4.6rem); }
+</style>"""
+
+# With all else hidden, what the back row must read takes the whole width.
+_LARGE = """<style>
+[data-testid="stMainBlockContainer"] { max-width: none; padding-left: 4vw; padding-right: 4vw; }
+.entrance img { width: min(42rem, 80vw, 68vh); }
+.entrance .what { font-size: clamp(1.1rem, 1.6vw, 2rem); }
+.entrance .big { font-size: clamp(1.4rem, 3.3vw, 5rem); }
+.entrance .code { font-size: clamp(2.2rem, 6.5vw, 9rem); }
 </style>"""
 
 
@@ -37,7 +46,7 @@ def ask_key() -> None:
         if not st.form_submit_button("Enter", type="primary", key="teacher_enter"):
             return
     if not classroom.is_teacher_key(typed):
-        widgets.error_sentence("This is not the teacher's key of this class. `make class NEW_KEY=1` draws another.")
+        widgets.error_sentence("This is not the teacher's key of this class. The command make class NEW_KEY=1 draws another.")
         return
     proof = classroom.hash_of(typed)
     try:
@@ -51,16 +60,27 @@ def ask_key() -> None:
 # --- for the projector -------------------------------------------------------------------------
 
 
-def show_entrance() -> None:
-    """Address, class code and QR code, in letters that the back row reads."""
+def show_entrance(*, is_large: bool = False) -> None:
+    """Address, class code and QR code, in letters that the back row reads; `is_large`: as wide as the screen."""
     now = classroom.settings()
     address = now.address or session.address().rstrip("/")
     link = f"{address}/?code={now.code}" if now.code else f"{address}/"
     code = f'<div class="what">Class code</div><div class="big code">{escape(now.code)}</div>' if now.code else ""
     st.html(
-        f'{_STYLE}<div class="entrance"><img alt="QR code that opens {escape(address)}" src="{qr_code(link)}">'
-        f'<div class="words"><div class="what">Open in a browser</div><div class="big">{escape(address)}</div>{code}</div></div>'
+        f'{_STYLE}{_LARGE * is_large}<div class="entrance"><img alt="QR code that opens {escape(address)}" src="{qr_code(link)}">'
+        f'<div class="words"><div class="what">Open in a browser</div><div class="big">{_breakable(address)}</div>{code}</div></div>'
     )
+
+
+def _breakable(address: str) -> str:
+    """Where the screen is too narrow, an address breaks before its host or its port, not within a number.
+
+    >>> _breakable("http://192.168.1.20:8501")
+    'http://<wbr>192.168.1.20<wbr>:8501'
+    """
+    scheme, slashes, rest = address.rpartition("//")
+    host, colon, port = rest.partition(":")
+    return "<wbr>".join(filter(None, (escape(scheme + slashes), escape(host), escape(colon + port))))
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

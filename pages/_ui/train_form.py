@@ -26,6 +26,7 @@ from ner_core.tagger.recipes import (
 from ner_core.training.runs import RunConfig
 from pages._ui import links, person, session, widgets
 
+CLASS_SECONDS = 8.0  # of training: what a class can wait for
 MAX_PROBES = 5
 MAX_SEED = 2**31 - 1
 FORMS = {False: "As mended", True: "As published"}
@@ -147,11 +148,17 @@ def choose_settings(chosen: Recipe, corpus: Corpus) -> Settings:
                 600.0,
                 None,
                 step=1.0,
-                format="%.1f",
+                format="%.2f",
                 placeholder="none",
                 width=190,
                 help="Training ends then, and the best epoch so far is kept. Empty: epochs alone decide.",
                 **links.bound("train_minutes", "the time limit in minutes", None, low=0.1, high=600.0),
+            )
+            st.button(
+                f"{CLASS_SECONDS:g} seconds",
+                key="train_class_preset",
+                on_click=_limit_for_a_class,
+                help="The limit for a class: enough, on a small corpus, to leave a table of words far behind.",
             )
     with links.group("advanced"), st.expander("More settings (few need them)"):
         with st.container(horizontal=True):
@@ -167,6 +174,10 @@ def choose_settings(chosen: Recipe, corpus: Corpus) -> Settings:
     with links.group("probes"):
         probes = _ask_probes(chosen)
     return Settings(resize(chosen, **changed), changed, int(seed), minutes and minutes * 60, probes, bool(has_board))
+
+
+def _limit_for_a_class() -> None:
+    session.put("train_minutes", CLASS_SECONDS / 60)
 
 
 def address_of(config: RunConfig, corpus: Corpus) -> dict[str, str]:

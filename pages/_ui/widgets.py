@@ -112,15 +112,17 @@ def number(count: float) -> str:
 
 def duration(seconds: float) -> str:
     """
-    >>> duration(0.42), duration(48.2), duration(75), duration(7260)
-    ('0.4 s', '48 s', '1 min 15 s', '2 h 1 min')
+    >>> duration(0.42), duration(48.2), duration(75), duration(60), duration(7260)
+    ('0.4 s', '48 s', '1 min 15 s', '1 min', '2 h 1 min')
     """
     if seconds < 10:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if not minutes:
         return f"{rest} s"
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
 
 
 def parts_in_words(corpus: Corpus) -> str:

@@ -158,6 +158,16 @@ def test_start_asks_for_what_was_chosen_and_shows_the_run(app, monkeypatch):
     assert "Starting TensorFlow" in test.get("progress")[0].proto.text
 
 
+def test_a_class_gets_its_time_limit_by_one_button(app, monkeypatch):
+    asked = []
+    monkeypatch.setattr(jobs, "start_run", lambda config: asked.append(config) or make_run([], lives=True).id)
+    test = app("train")
+    test.button(key="train_class_preset").click().run()
+    test.button(key="train_start").click().run()
+    assert not test.exception
+    assert [config.training.seconds for config in asked] == [8.0]
+
+
 def test_a_start_that_fails_is_one_sentence(app, monkeypatch):
     def refuse(config):
         raise jobs.JobError("Only 3 MB are free.")
