@@ -138,13 +138,13 @@ def training_part(
     return written, mix_case(news, chance, **GMB_CASES) + mix_case(everyday, chance, **TYPED_CASES)
 
 
-NETWORK = {"lstm_width": 100, "batch_tokens": 700}  # wider than the recipe, and smaller steps: time matters less here
+WIDER = {"lstm_width": 100, "batch_tokens": 700}  # wider than the recipe, and smaller steps: time matters less here
 AFFIXES = (("lower", 32), ("shape", 16), ("prefix2", 8), ("prefix3", 16), ("suffix2", 8), ("suffix3", 16))
 
 
 def news_recipe(name: str = "bilstm-crf") -> Recipe:
     """The recipe of this name, with six features beside the word; words seen once are read as unknown."""
-    base = resize(recipe(name), **NETWORK) if name == "bilstm-crf" else recipe(name)
+    base = resize(recipe(name), **WIDER) if name == "bilstm-crf" else recipe(name)
     layers = tuple(replace(a, features=AFFIXES) if a.kind == "embed" else a for a in base.network.layers)
     features = tuple(feature for feature, _ in AFFIXES)
     encoding = replace(base.encoding, features=features, min_count=2)
@@ -322,9 +322,10 @@ def page(c: Mapping) -> str:
     lines += [
         "",
         f"**Calibration.** Tag scores are divided by a temperature of {fit['temperature']:.2f}, fitted on {fit['n_sentences']:,} sentences of both dev "
-        "parts. Expected calibration error (15 bins of equally many marked names):",
+        f"parts; a name of which it is then less than {fit['threshold']:.0%} sure is not marked. Expected calibration error (15 bins of equally many "
+        "names found, those left out counted too):",
         "",
-        "| part | marked names | before | after |",
+        "| part | names found | before | after |",
         "|---|---:|---:|---:|",
     ]
     for name, found in {**fit["test"], dev: fit}.items():

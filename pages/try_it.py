@@ -82,7 +82,7 @@ def cut(text: str) -> str:
     return kept
 
 
-def show_found(prediction: Prediction, labels: tuple[str, ...]) -> float:
+def show_found(prediction: Prediction, labels: tuple[str, ...], least: float) -> float:
     """The text with its entities, the threshold and what was found; returns the threshold."""
     result = st.container()
     with links.group("threshold"):
@@ -94,7 +94,8 @@ def show_found(prediction: Prediction, labels: tuple[str, ...]) -> float:
             5,
             format="%d %%",
             width=420,
-            help="How sure the model is: the probability of exactly this name with exactly this label.",
+            help="How sure the model is: the probability of exactly this name with exactly this label."
+            + (f" What it is less than {percent(least, 0)} sure of this model leaves out by itself." if least else ""),
             **links.bound("try_threshold", "the least confidence in percent", 0, low=0, high=100),
         )
     threshold = chosen / 100
@@ -191,7 +192,9 @@ def show_sharing(prediction: Prediction, text: str, labels: tuple[str, ...], thr
     with links.group("share"), st.container(horizontal=True):
         with st.popover("Download"):
             if any(confidence < threshold for confidence in prediction.confidences):
-                st.caption(f"The files hold all names, also those less sure than {percent(threshold, 0)}.")
+                st.caption(
+                    f"The files hold all names the model marks, also those less sure than {percent(threshold, 0)}."
+                )
             for label, name, mime, write in (
                 ("JSONL, with character positions", "entities.jsonl", "application/jsonl", export.to_jsonl),
                 ("CoNLL, a token and its tag a line", "entities.conll", "text/plain", export.to_conll),
@@ -232,7 +235,7 @@ if not typed.strip():
 
 labels = widgets.labels_of(tagger)
 prediction = read(tagger, cut(typed))
-threshold = show_found(prediction, labels)
+threshold = show_found(prediction, labels, tagger.threshold)
 show_sharing(prediction, typed, labels, threshold)
 show_tables(prediction)
 show_limits(tagger, labels)

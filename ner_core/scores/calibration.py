@@ -119,10 +119,10 @@ def negative_log_likelihood(confidences: np.ndarray, right: np.ndarray) -> float
 def calibrate(tagger: Tagger, sentences: Sequence[Sentence]) -> None:
     """Fit the tagger's temperature and threshold on `sentences` (dev); write into its card what the first changed there.
 
-    `card["calibration"]` = temperature, error_before (at temperature 1), error_after, n_spans, n_sentences. A recipe as
+    `card["calibration"]` = temperature, threshold, error_before (at temperature 1), error_after, n_spans, n_sentences. A recipe as
     published (`card["is_published"]`) marks what it finds: its threshold is 0.
     """
-    marked = _Marked(tagger, sentences)
+    marked = _Found(tagger, sentences)
     tagger.temperature = marked.best_temperature()
     tagger.threshold = 0.0 if tagger.card.get("is_published") else marked.best_threshold(tagger.temperature)
     tagger.card.pop("calibration", None)
@@ -130,6 +130,7 @@ def calibrate(tagger: Tagger, sentences: Sequence[Sentence]) -> None:
         before, after = (calibration_error(marked.confidences(t), marked.right) for t in (1.0, tagger.temperature))
         tagger.card["calibration"] = {
             "temperature": round(tagger.temperature, 4),
+            "threshold": round(tagger.threshold, 4),
             "error_before": round(before, 5),
             "error_after": round(after, 5),
             "n_spans": marked.n_spans,
@@ -143,11 +144,11 @@ def fit_temperature(tagger: Tagger, sentences: Sequence[Sentence]) -> float:
     Where a long part is given, `MOST_SENTENCES` spread evenly over it are read; where fewer than `FEWEST_SPANS` are
     marked, or the tagger's scores are no numbers, the answer is 1.
     """
-    return _Marked(tagger, sentences).best_temperature()
+    return _Found(tagger, sentences).best_temperature()
 
 
-class _Marked:
-    """What a tagger marks in sentences: scored and decoded once, so that a temperature only repeats the chains."""
+class _Found:
+    """What a tagger finds in sentences, whatever its threshold: scored and decoded once, so that a temperature only repeats the chains."""
 
     def __init__(self, tagger: Tagger, sentences: Sequence[Sentence]):
         sentences = _spread(tagger, sentences)

@@ -367,7 +367,8 @@ def _span_probability(chain: _Chain, row: int, span: Span, tags: Sequence[str]) 
     for column in range(first + 1, behind):
         passing = chain.step(passing, column, row) * continues
     passing = chain.step(passing, behind, row) * ~continues
-    return float(passing @ chain.behind[behind, row] / (chain.forward[behind, row] @ chain.behind[behind, row]))
+    total = chain.forward[behind, row] @ chain.behind[behind, row]  # 0 where scores 700 apart let every path die out
+    return float(passing @ chain.behind[behind, row] / max(total, TINY))
 
 
 @lru_cache(maxsize=1000)

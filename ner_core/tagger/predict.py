@@ -1,8 +1,8 @@
 """How does a trained tagger answer for a text?
 
 Chapter of part II. One road for the app, the command line and Python: text -> sentences ->
-batches -> tag scores (`forward`, NumPy alone) -> tags -> spans with confidences, and back to
-character offsets in the text as it was given. Nothing is truncated: a sentence wider than a
+batches -> tag scores (`forward`, NumPy alone) -> tags -> spans with confidences, those below the
+tagger's threshold left out, and back to character offsets in the text as it was given. Nothing is truncated: a sentence wider than a
 tutorial's fixed row is tagged in several rows, and a note says what the tutorial would have done.
 
 Source: spans are read from tags strictly, as seqeval's strict mode does (`data.strict`).
@@ -94,6 +94,7 @@ def tag_rows(
 ) -> list[Row]:
     """Tag encoded sentences in batches of like length; return one Row each, in their order.
 
+    Spans less sure than the tagger's threshold are left out: where it has one, confidences are computed in any case.
     `score` computes tag scores (B,T,K) of a batch, `forward` by default; training passes Keras.
     `watch` is shown every batch with its decoded tag ids (B,T).
     """
@@ -121,7 +122,9 @@ def tag_rows(
         ]
         if tagger.threshold:
             rows = [_leave_unsure_out(row, tagger.threshold) for row in rows]
-        return rows if with_confidences else [replace(row, confidences=()) for row in rows]
+            if not with_confidences:
+                rows = [replace(row, confidences=()) for row in rows]
+        return rows
 
     groups = list(batches_by_length(encoded))
     if threads > 1 and len(groups) > 1:

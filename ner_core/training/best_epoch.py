@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from ner_core.records import Corpus, EpochDone, Event, RunEnded, Snapshot, Tagger, TrainConfig
 from ner_core.scores.calibration import calibrate
-from ner_core.scores.report import report_to_dict
+from ner_core.scores.report import evaluate, report_to_dict
 from ner_core.tagger.archive import StoreError
+from ner_core.tagger.predict import predict
 from ner_core.tagger.store import save_tagger
 
 
@@ -50,8 +51,10 @@ def keep_best(
             if event.is_best:
                 _save(tagger, folder, event, corpus)
         elif isinstance(event, RunEnded) and shown is not None and tagger.is_trained:
-            with contextlib.suppress(Exception):  # changes no tag and no weight: only how sure the model says it is
+            with contextlib.suppress(Exception):  # changes no weight: how sure it says it is, and what is left out
                 calibrate(tagger, corpus.dev)
+                if tagger.threshold:
+                    shown = replace(shown, dev=evaluate(predict(tagger, corpus.dev, with_confidences=False)))
             with contextlib.suppress(StoreError):  # weights that have diverged: the best epoch's stay
                 _save(tagger, folder, shown, corpus)
         yield event

@@ -51,7 +51,9 @@ def loss(record: RunRecord) -> None:
     ]
     if len(steps) < 3:  # a line of one point draws nothing
         rows += [{**row, "kind": "dot"} for row in rows if row["series"] == "training, smoothed"]
-    said = f"Training loss {smooth[-1]:.3f} after {number(record.step)} steps." if smooth else "No step is done yet."
+    said = "No step is done yet."
+    if smooth:
+        said = f"Training loss {smooth[-1]:.3f} after {number(record.step)} step{'' if record.step == 1 else 's'}."
     if measured:
         said += f" Validation loss {measured[-1].dev_loss:.3f} after epoch {measured[-1].epoch}."
     rows += [

@@ -59,7 +59,7 @@ def show_contender(contender: Contender, run_ids: list[str]) -> None:
     facts = [train_live.in_words(run)]
     if record.best:
         dev = record.best.dev
-        facts.append(f"entity F1 {percent(dev.f1)} on {number(dev.overall.n_gold)} names of dev")
+        facts.append(f"entity F1 {percent(dev.f1)} on {number(dev.overall.n_gold)} names of dev while it learned")
     if record.seconds:
         facts.append(widgets.duration(record.seconds))
     with st.container(border=True, gap="xsmall", key=f"compare_{run.id}"):

@@ -257,7 +257,7 @@ def show_sureness(evaluation: Evaluation) -> None:
     )
     off = calibration_error_of(rows)
     st.markdown(
-        f"**{said}** Over all {number(n)} names it has marked, the two differ by {100 * off:.1f} points on average "
+        f"**{said}** Over all {number(n)} names it has marked (what it leaves out is not counted), the two differ by {100 * off:.1f} points on average "
         "(expected calibration error). Points on the grey line are honest; below it the model is too sure of itself."
     )
     figure = charts.new_figure(x="what it says", y="how often that is right", height=320, is_percent=True)

@@ -25,12 +25,12 @@ _STYLE = """<style>
 .entrance .words { flex: 1 1 18rem; min-width: 0; }
 .entrance .what { font-size: 1.1rem; opacity: 0.8; }
 .entrance .big { font-size: clamp(1.4rem, 3vw, 2.4rem); font-weight: 650; overflow-wrap: anywhere; line-height: 1.25; margin-bottom: 1rem; }
-.entrance .code { font-family: ui-monospace, Menlo, Consolas, monospace; letter-spacing: 0.12em; font-size: clamp(2.2rem, 5vw, 4.6rem); }
+.entrance .code { font-family: ui-monospace, Menlo, Consolas, monospace; letter-spacing: 0.12em; white-space: nowrap; font-size: clamp(2.2rem, 5vw, 4.6rem); }
 </style>"""
 
 # With all else hidden, what the back row must read takes the whole width.
 _LARGE = """<style>
-[data-testid="stMainBlockContainer"] { max-width: none; padding-left: 4vw; padding-right: 4vw; }
+[data-testid="stMainBlockContainer"] { max-width: none !important; }
 .entrance img { width: min(42rem, 80vw, 68vh); }
 .entrance .what { font-size: clamp(1.1rem, 1.6vw, 2rem); }
 .entrance .big { font-size: clamp(1.4rem, 3.3vw, 5rem); }
@@ -46,7 +46,9 @@ def ask_key() -> None:
         if not st.form_submit_button("Enter", type="primary", key="teacher_enter"):
             return
     if not classroom.is_teacher_key(typed):
-        widgets.error_sentence("This is not the teacher's key of this class. The command make class NEW_KEY=1 draws another.")
+        widgets.error_sentence(
+            "This is not the teacher's key of this class. The command make class NEW_KEY=1 draws another."
+        )
         return
     proof = classroom.hash_of(typed)
     try:

@@ -136,7 +136,7 @@ def _draw(run_id: str, every: float | None) -> None:
         if state not in ACTIVE_STATES:
             show_result(run, record, state)
     with st.container():
-        show_curves(run, record)
+        show_curves(run, record, is_live=every is not None)
     if every and _every_seconds(record, state) != every:
         st.rerun()  # the first point stands, it waits no more, or others came or left: look less or more often from now on
 
@@ -261,8 +261,8 @@ def _line(run: Run, record: RunRecord, state: str) -> str:
 # --- curves and probes ------------------------------------------------------------------------
 
 
-def show_curves(run: Run, record: RunRecord) -> None:
-    """Loss and F1, the sentences and five claims, the numbers; one column on a telephone."""
+def show_curves(run: Run, record: RunRecord, *, is_live: bool) -> None:
+    """Loss and F1, the sentences and five claims, the numbers; one column on a telephone. `is_live`: drawn by a timer."""
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**Loss**: how surprised it is by the right tags")
@@ -286,7 +286,7 @@ def show_curves(run: Run, record: RunRecord) -> None:
             charts_train.entity_f1(record, with_both=view == F1_VIEWS[1])
     left, right = st.columns(2, gap="medium")
     with left:
-        train_probes.show(run, record)
+        train_probes.show(run, record, is_live=is_live)
     with right:
         _show_wall(record)
     st.caption(charts_train.HOW_TO_ZOOM)

@@ -41,19 +41,26 @@ class Shown:
     predictions: tuple[Prediction, ...]
 
 
-def show(run: Run, record: RunRecord) -> None:
-    """Draw the sentences, the slider through time, and since when each name is right."""
+def show(run: Run, record: RunRecord, *, is_live: bool) -> None:
+    """Draw the sentences, the slider through time, and since when each name is right.
+
+    `is_live`: what calls this draws itself again and again. Then this is no fragment of its own: when a fragment begins
+    anew, Streamlit drops what it has not sent of it yet but keeps what belongs to a fragment inside; a slow browser would
+    get that without the container it stands in, and its page would go blank ("Bad delta path").
+    """
+    if is_live:
+        _draw(run, record, None)
+        return
     is_playing = session.recall(_key(run, "play")) is not None
-    has_timer = is_playing and not run.is_active
-    st.fragment(_draw, run_every=STEP_SECONDS if has_timer else None)(run, record, has_timer)
+    st.fragment(_draw, run_every=STEP_SECONDS if is_playing else None)(run, record, is_playing)
 
 
-def _draw(run: Run, record: RunRecord, has_timer: bool) -> None:
+def _draw(run: Run, record: RunRecord, has_timer: bool | None) -> None:
     texts = sentences_of(run)
     shown = _moments(run, record, texts)
     at = _position(run, [each.moment for each in shown])
     is_playing = session.recall(_key(run, "play")) is not None
-    if is_playing != has_timer and not run.is_active:
+    if has_timer is not None and is_playing != has_timer:
         st.rerun()  # the page once more, with a timer or without one
     with st.container(horizontal=True, vertical_alignment="center"):
         when = f": {shown[at].moment.words}" if shown else ""
@@ -223,24 +230,29 @@ def _position(run: Run, moments: Sequence[Moment]) -> int:
 def _slider(run: Run, moments: Sequence[Moment], at: int) -> None:
     """The slider through time; it follows the newest moment until the person moves it."""
     words = {moment.step: moment.words for moment in moments}
-    key, drawn = _key(run, "slider"), _key(run, "slider_drawn")
-    if session.look(key) != moments[at].step or session.recall(drawn) != tuple(words):
-        session.put(key, moments[at].step)  # only where it changes: a value that is sent undoes what is being dragged
-        session.remember(drawn, tuple(words))
+    step, steps = moments[at].step, tuple(words)
+    serial, drawn = session.recall(_key(run, "drawn"), (0, ()))
+    # A slider that the page moves itself is a new one: sending a value to the old one would undo what is being dragged,
+    # and a slow browser would answer with the old value as if the person had chosen it.
+    if session.look(_key(run, f"slider{serial}")) != step or drawn != steps[: len(drawn)]:
+        serial += 1
+    session.remember(_key(run, "drawn"), (serial, steps))
+    key = _key(run, f"slider{serial}")
     st.select_slider(
         "Moment",
         list(words),
+        value=step,
         format_func=words.get,
         key=key,
         on_change=_choose,
-        args=(run, moments[-1].step),
+        args=(run, key, steps[-1]),
         label_visibility="collapsed",
     )
 
 
-def _choose(run: Run, newest: int) -> None:
+def _choose(run: Run, key: str, newest: int) -> None:
     """The callback of the slider; its right end follows what comes."""
-    step = session.look(_key(run, "slider"))
+    step = session.look(key)
     session.remember(_key(run, "play"), None)
     session.remember(_key(run, "at"), None if step == newest else step)
 

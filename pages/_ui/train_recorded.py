@@ -138,7 +138,7 @@ def _draw(run: Run, replay: Replay, is_playing: bool) -> None:
     steps = f"step {number(record.step)} of {number(record.n_steps_asked)}"
     epoch = f"Epoch {record.epoch} of {record.started.config.epochs}, " if record.started and record.epoch else ""
     st.progress(record.progress, text=plain(f"{epoch}{steps}, {duration(record.seconds)} of training"))
-    train_live.show_curves(run, record)
+    train_live.show_curves(run, record, is_live=is_playing)
     if record.ended and record.best:
         st.markdown(train_live.gained(record.best.dev, record.floors.most_frequent_tag if record.floors else None))
 
@@ -151,9 +151,7 @@ def own_settings(run: Run) -> dict[str, str] | None:
     except loading.NotThere:
         corpus_id = session.DEFAULT_CORPUS
         corpus = loading.corpus(corpus_id)
-        told = (
-            "GMB is not here yet (the corpus chip fetches it), so Newsroom is chosen: the settings are the recording's."
-        )
+        told = "GMB is not here yet (press Corpus to fetch or upload it), so Newsroom is chosen; the settings are the recording's."
     try:
         query = train_form.address_of(run.config, corpus)
     except InputError as problem:

@@ -13,9 +13,9 @@ from ner_core.training import people, runs
 from ner_core.training.people import owner_of
 from ner_core.training.recordings import save_recording
 from ner_core.training.snapshots import Album
-from pages._ui import session, train_recorded
+from pages._ui import session, train_probes, train_recorded
 from tests.pages.conftest import save_tiny_model
-from tests.pages.test_train import TRAINING, by_key, events, make_run, report, words_of
+from tests.pages.test_train import TRAINING, events, make_run, report, words_of
 
 HOSTILE = "<img src=x onerror=alert(1)> met Ada Lovelace in London ."
 ADA, BOB = "A" * 43, "B" * 43
@@ -51,7 +51,18 @@ def open_run(app, **config):
 
 
 def slider_of(test, run):
-    return by_key(test.select_slider, f"probes_slider_{run.id}")
+    [slider] = [slider for slider in test.select_slider if slider.key.endswith(run.id)]
+    return slider
+
+
+@pytest.mark.parametrize("is_live", [True, False])
+def test_what_a_timer_draws_holds_no_second_fragment(app, monkeypatch, is_live):
+    made = []
+    monkeypatch.setattr(train_probes.st, "fragment", lambda draw, run_every: lambda *told: made.append(run_every))
+    monkeypatch.setattr(train_probes, "_draw", lambda run, record, has_timer: made.append("drawn"))
+    monkeypatch.setattr(train_probes.session, "recall", lambda *asked: None)
+    train_probes.show(make_run(), None, is_live=is_live)
+    assert made == (["drawn"] if is_live else [None])
 
 
 def test_a_run_shows_the_newest_moment_and_the_slider_goes_back(app):
@@ -64,6 +75,10 @@ def test_a_run_shows_the_newest_moment_and_the_slider_goes_back(app):
     assert not test.exception
     assert "after epoch 1" in heading(test)
     assert "Ada Lovelace</bdi>" in drawn(test) and "London</bdi>" not in drawn(test)
+    key = slider_of(test, run).key
+    test.run()
+    again = slider_of(test, run)
+    assert again.key == key and not again.proto.set_value, "a value that is sent undoes what is being dragged"
     slider_of(test, run).set_value(0).run()
     assert "before the first step" in heading(test) and "<mark" not in drawn(test).split("legend")[0]
 
