@@ -207,3 +207,15 @@ def test_one_trace_serves_every_length(chain):
     for n_columns in (1, 3, 9):
         assert np.isfinite(compiled(np.zeros((2, n_columns, N_TAGS), np.float32), np.ones((2, n_columns), bool))).all()
     assert compiled.experimental_get_tracing_count() == 1
+
+
+def test_a_chain_that_died_out_says_zero_and_not_nonsense():
+    """Scores 800 apart and a forbidden move: every scaled path is 0."""
+    from ner_core.records import Layer, NetworkConfig, Span
+
+    tags = ("O", "B-per", "I-per")
+    network = NetworkConfig((Layer("crf", "crf"),), n_tags=3)
+    weights = {"crf.transitions": np.full((3, 3), -1e4), "crf.start": np.zeros(3), "crf.end": np.zeros(3)}
+    scores = np.array([[0, 800, 0], [800, 0, 0], [0, 800, 0]], float)
+    [p] = forward.span_probabilities(network, weights, scores, np.ones(3, bool), [Span(0, 1, "per")], tags)
+    assert p == 0.0
