@@ -138,7 +138,7 @@ def _draw_queue() -> None:
         st.caption(f"{number(len(active) - MOST_SHOWN)} more wait behind these.")
     if now.hidden:
         st.button(
-            f"Show the {number(len(now.hidden))} hidden nicknames again",
+            f"Show the hidden nickname{'s' if len(now.hidden) > 1 else ''} again",
             key="unhide",
             on_click=_set,
             args=("hidden", ()),

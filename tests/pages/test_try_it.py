@@ -143,7 +143,9 @@ def test_files_that_hold_hidden_names_say_so(app, tiny_models):
     test = write(app("try_it"), "Ada Lovelace lives in London.")
     assert not any("The files hold all names" in caption.value for caption in test.caption)
     test.slider(key="try_threshold").set_value(100).run()
-    assert any("The files hold all names the model marks, also those less sure than 100 %" in c.value for c in test.caption)
+    assert any(
+        "The files hold all names the model marks, also those less sure than 100 %" in c.value for c in test.caption
+    )
 
 
 def test_downloads_offer_four_forms(app, tiny_models):
