@@ -151,7 +151,7 @@ def _row(run: Run, state: str, hidden: tuple[str, ...]) -> None:
     nickname = classroom.nickname_of(run.config)
     said = f"**{plain(nickname)}**" if nickname else "nickname hidden" if owner in hidden else "no nickname"
     turn = person.turns().get(run.id)
-    is_told = turn and state == "waiting" and not math.isnan(turn.seconds)
+    is_told = turn and state == "waiting" and not (math.isnan(turn.seconds) or classroom.settings().is_paused)
     wait = f", in about {duration(turn.seconds)}" if is_told else ""
     with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"queue_{run.id}"):
         st.markdown(f"{said} · {plain(run.name)} · {train_live.STATES[state]}{wait}", width="stretch")
