@@ -160,7 +160,7 @@ def test_only_the_settings_that_differ_are_listed(app, corpus):
     other = make_run(recipe="gmb-bilstm-softmax")
     rows = rows_of(app("runs", runs=f"{first.id},{other.id}"), "setting")
     assert rows["recipe"] == {"A": "bilstm-crf", "B": "gmb-bilstm-softmax"}
-    assert "word vector" in rows and "word dropout" not in rows
+    assert "word vector" in rows and "rare labels, times" not in rows  # both read rare labels once
 
 
 def test_a_seed_alone_is_told_as_chance():
