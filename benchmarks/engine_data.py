@@ -54,10 +54,10 @@ FULL = Size(
 )
 QUICK = Size(
     "quick",
-    n_train=5_000,
+    n_train=4_000,
     n_dev=600,
-    n_test=1_500,
-    seconds={"fast": 8, "bilstm-crf": 15, "best": 20, "gmb-bilstm-softmax": 12, "spacy": 20},
+    n_test=1_000,
+    seconds={"fast": 5, "bilstm-crf": 8, "best": 8, "gmb-bilstm-softmax": 8, "spacy": 8},
     iterations=(20,),
     passes=1,
     latencies=60,
